@@ -1,0 +1,376 @@
+"""How an algorithm is declared: a typed, versioned, pure function from inputs to one result."""
+
+import dataclasses
+import functools
+import inspect
+import math
+import types
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
+
+from amber.errors import (
+    DeclarationError,
+    InvalidResultTypeError,
+    SettingError,
+    SettingWithoutDefaultError,
+    SourceLostError,
+    UntypedParameterError,
+)
+from amber.weights import Weights
+
+T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: A setting's value after parsing.
+SettingValue = bool | int | float | str | None
+#: How an input is found for the assets of an ask: of the same assets, of each one, or of one pair of them.
+Arity = Literal["one", "each", "pair"]
+
+_SCALARS = (bool, int, float, str)
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A file that a result names by its digest, such as an encode.
+
+    An algorithm makes one with `File.at(path)`; after it is stored, `path` is a local, read-only copy.
+    """
+
+    #: Where the bytes can be read on this machine.
+    path: Path
+    #: Hex SHA-256 of the bytes; empty until the file is stored.
+    sha256: str = ""
+    size_bytes: int = 0
+
+    @classmethod
+    def at(cls, path: Path) -> "File":
+        """A file that an algorithm wrote and hands over; the store moves it away."""
+        return cls(path=path)
+
+
+class Each(Mapping[str, T]):
+    """The input of each asset of the ask: asset hash → result, in the order of the hashes."""
+
+    def __init__(self, items: Mapping[str, T]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, asset: str) -> T:
+        return self._items[asset]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair(Generic[T]):
+    """The input of two assets, or of one asset with itself; `assets` are in the order of their hashes."""
+
+    assets: tuple[str, str]
+    first: T
+    second: T
+
+    @property
+    def is_self(self) -> bool:
+        """Whether both sides are the same asset."""
+        return self.assets[0] == self.assets[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """The asset itself, as the input of an algorithm that reads media: its hash and where it was seen."""
+
+    #: The asset hash.
+    asset: str
+    #: Files that held the asset when they were last looked at, best first.
+    paths: tuple[Path, ...]
+    #: Called with a path that turned out to hold something else.
+    mark_changed: Callable[[Path], None] = dataclasses.field(default=lambda path: None, repr=False)
+
+    def lost(self, tried: Mapping[Path, str]) -> SourceLostError:
+        """The error to raise when no path could be read; `tried` says why, path by path."""
+        reasons = "; ".join(f"{path}: {why}" for path, why in tried.items()) or "no location is recorded"
+        return SourceLostError(
+            f"asset {self.asset[:12]} cannot be read any more ({reasons}); "
+            "features that are stored are still served; `amber ingest PATH` names a new location"
+        )
+
+
+@dataclass_transform(frozen_default=True)
+def result(cls: type[T]) -> type[T]:
+    """Declare a result type: a frozen dataclass that is stored as one Arrow table.
+
+    Fields are either all columns, which share their first axis, or all scalars, which make a table of one row.
+    A column is a jaxtyping array (`Int32[np.ndarray, " shot"]`), `list[str]` or `list[File]`;
+    a scalar is `bool`, `int`, `float`, `str` or `File`.
+    """
+    made = dataclasses.dataclass(frozen=True, eq=False)(cls)
+    if not dataclasses.fields(made):  # type: ignore[arg-type]
+        raise InvalidResultTypeError(f"result type {cls.__name__} has no fields")
+    made.__amber_result__ = True  # type: ignore[attr-defined]
+    return made
+
+
+def is_result(candidate: object) -> bool:
+    """Whether `candidate` is a class declared with `@result`."""
+    return isinstance(candidate, type) and "__amber_result__" in vars(candidate)
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """A positional parameter: another algorithm's result, or the `Source`."""
+
+    name: str
+    type: type
+    arity: Arity
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightsInput:
+    """A positional parameter that is a model, opened once per worker by `opener.open(path)`."""
+
+    name: str
+    opener: type
+    weights: Weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A keyword-only parameter: part of the key, with a default."""
+
+    name: str
+    annotation: Any
+    default: SettingValue
+
+    def parse(self, value: object) -> SettingValue:
+        """`value`, from a command line or from Python, as the annotation says.
+
+        Raises:
+            SettingError: It is not of that type, or not a finite number.
+        """
+        return parse_setting(self.name, value, self.annotation)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Algorithm(Generic[P, R]):
+    """A declared algorithm; calling it calls the plain function."""
+
+    function: Callable[P, R]
+    name: str
+    version: str
+    inputs: tuple[Input, ...]
+    weights: tuple[WeightsInput, ...]
+    settings: tuple[Setting, ...]
+    result: type
+    merge: Callable[..., Any] | None = None
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory_bytes: int = 0
+    libraries: tuple[str, ...] = ()
+    #: Parameter names in the order of the function's signature.
+    order: tuple[str, ...] = ()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<algorithm {self.name}@{self.version}>"
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether it is called once per pair of titles."""
+        return any(i.arity == "pair" for i in self.inputs)
+
+
+@overload
+def algorithm(
+    *,
+    version: str,
+    name: str | None = None,
+    merge: Callable[..., R] | None = None,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+    memory_bytes: int = 0,
+    libraries: tuple[str, ...] = (),
+) -> Callable[[Callable[P, R]], Algorithm[P, R]]: ...
+
+
+@overload
+def algorithm(
+    *,
+    version: str,
+    name: str | None = None,
+    merge: None = None,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+    memory_bytes: int = 0,
+    libraries: tuple[str, ...] = (),
+) -> Callable[[Callable[P, R]], Algorithm[P, R]]: ...
+
+
+def algorithm(
+    *,
+    version: str,
+    name: str | None = None,
+    merge: Callable[..., Any] | None = None,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+    memory_bytes: int = 0,
+    libraries: tuple[str, ...] = (),
+) -> Callable[[Callable[P, R]], Algorithm[P, R]]:
+    """Declare a function as an algorithm.
+
+    Positional parameters are inputs, found by exact type; keyword-only parameters are settings;
+    the return type is what it produces.
+
+    Args:
+        version: Raised by the author whenever the function may return something else.
+        name: The algorithm's name; the function's, unless said.
+        merge: For `Pair` inputs: called with the list of blocks of several titles, and the settings it names.
+        cpus: Processors that one call uses.
+        gpus: Accelerators that one call uses.
+        memory_bytes: Peak memory of one call, if it is known.
+        libraries: Distributions whose versions can change the result; they are recorded in `algorithms.lock`.
+
+    Raises:
+        DeclarationError: A parameter without a type, a setting without a default, a type that cannot be used.
+    """
+
+    def declare(function: Callable[P, R]) -> Algorithm[P, R]:
+        made = _declare(function, name or function.__name__, version)
+        made = dataclasses.replace(
+            made, merge=merge, cpus=cpus, gpus=gpus, memory_bytes=memory_bytes, libraries=tuple(libraries)
+        )
+        if made.merge is not None and not made.is_paired:
+            raise DeclarationError(f"algorithm {made.name} has a merge function but no Pair input")
+        for attribute in functools.WRAPPER_ASSIGNMENTS:
+            object.__setattr__(made, attribute, getattr(function, attribute))
+        return made
+
+    return declare
+
+
+def _declare(function: Callable[P, R], name: str, version: str) -> Algorithm[P, R]:
+    if not isinstance(version, str) or not version:
+        raise DeclarationError(f"algorithm {name} needs a version, a non-empty string; found {version!r}")
+    signature = inspect.signature(function)
+    hints = get_type_hints(function, include_extras=True)
+    inputs: list[Input] = []
+    weights: list[WeightsInput] = []
+    settings: list[Setting] = []
+    for parameter in signature.parameters.values():
+        if parameter.name not in hints:
+            raise UntypedParameterError(f"parameter {parameter.name!r} of algorithm {name} has no type")
+        hint = hints[parameter.name]
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            settings.append(_setting(name, parameter, hint))
+        elif parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+            raise DeclarationError(f"algorithm {name} takes *{parameter.name}; inputs and settings are named")
+        else:
+            made = _input(name, parameter.name, hint)
+            (inputs if isinstance(made, Input) else weights).append(made)  # type: ignore[arg-type]
+    produced = hints.get("return")
+    if not is_result(produced):
+        raise InvalidResultTypeError(f"algorithm {name} must return a type declared with @result; it says {produced!r}")
+    return Algorithm(
+        function=function,
+        name=name,
+        version=version,
+        inputs=tuple(inputs),
+        weights=tuple(weights),
+        settings=tuple(settings),
+        result=produced,
+        order=tuple(p for p in signature.parameters),
+    )
+
+
+def _input(algorithm_name: str, name: str, hint: Any) -> Input | WeightsInput:
+    if get_origin(hint) is Annotated:
+        opener, *extras = get_args(hint)
+        pinned = [extra for extra in extras if isinstance(extra, Weights)]
+        if len(pinned) == 1:
+            pinned[0].sha256  # noqa: B018 - refuses weights without a digest when the algorithm loads
+            return WeightsInput(name, opener, pinned[0])
+        hint = opener
+    arity: Arity = "one"
+    if get_origin(hint) in (Each, Pair):
+        arity = "each" if get_origin(hint) is Each else "pair"
+        (hint,) = get_args(hint)
+    if not (is_result(hint) or hint is Source):
+        raise DeclarationError(
+            f"input {name!r} of algorithm {algorithm_name} is {hint!r}; an input is a type declared with @result, "
+            "Each or Pair of one, Source, or Annotated[..., Weights(...)]; settings are keyword-only (after *)"
+        )
+    return Input(name, hint, arity)
+
+
+def _setting(algorithm_name: str, parameter: inspect.Parameter, hint: Any) -> Setting:
+    if parameter.default is inspect.Parameter.empty:
+        raise SettingWithoutDefaultError(f"setting {parameter.name!r} of algorithm {algorithm_name} has no default")
+    for option in _options(hint):
+        if option not in (*_SCALARS, types.NoneType) and get_origin(option) is not Literal:
+            raise DeclarationError(
+                f"setting {parameter.name!r} of algorithm {algorithm_name} is {hint!r}; "
+                "a setting is a bool, int, float, str, Literal, or one of them or None"
+            )
+    try:
+        default = parse_setting(parameter.name, parameter.default, hint)
+    except SettingError as error:
+        raise DeclarationError(f"default of a setting of algorithm {algorithm_name}: {error}") from error
+    return Setting(parameter.name, hint, default)
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def parse_setting(name: str, value: object, annotation: Any) -> SettingValue:
+    """`value` as `annotation` says: `"0.90"` and `0.9` are the same float.
+
+    Raises:
+        SettingError: It does not fit, or is NaN or infinite.
+    """
+    options = _options(annotation)
+    if types.NoneType in options and (value is None or value == "none"):
+        return None
+    for option in options:
+        parsed = _parse_one(value, option)
+        if parsed is not None:
+            return parsed
+    expected = " or ".join(getattr(o, "__name__", str(o)) for o in options)
+    raise SettingError(f"setting {name!r} must be {expected} and finite; found {value!r}")
+
+
+def _parse_one(value: object, option: Any) -> SettingValue:
+    if get_origin(option) is Literal:
+        return next((choice for choice in get_args(option) if str(choice) == str(value)), None)
+    if option is bool:
+        return value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).lower())
+    if option is str:
+        return value if isinstance(value, str) else None
+    if option not in (int, float) or isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = option(value)
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(number) or (not isinstance(value, str) and number != value):
+        return None
+    return number + 0 if option is int else float(number) + 0.0

@@ -1,0 +1,1 @@
+"""Resolves asks: finds what is stored, computes what is missing."""

@@ -1,0 +1,193 @@
+"""Every error that Amber raises on purpose, as one tree.
+
+AmberError
+├── DeclarationError            an algorithm is declared wrongly; raised when algorithms load
+│   ├── UntypedParameterError
+│   ├── SettingWithoutDefaultError
+│   ├── InvalidResultTypeError
+│   ├── MissingProducerError
+│   ├── TwoProducersError
+│   ├── CycleError
+│   ├── InputArityError
+│   ├── AlgorithmsUnloadableError
+│   └── WeightsUnpinnedError
+├── UsageError                  an ask, a setting or a configuration that cannot be meant
+│   ├── SettingError
+│   ├── BindingError
+│   ├── AmbiguousAssetError
+│   ├── SeveralFeaturesError
+│   └── ConfigurationError
+├── NotFoundError               what was named does not exist
+│   ├── AlgorithmNotFoundError
+│   ├── VersionNotFoundError
+│   ├── AssetNotFoundError
+│   └── FeatureNotFoundError
+├── ComputeError                a feature could not be computed
+│   ├── AlgorithmFailedError
+│   ├── InputFailedError
+│   ├── InvalidResultError
+│   ├── SourceLostError
+│   ├── WeightsMissingError
+│   └── WeightsDigestError
+└── StoreError                  the store cannot do what was asked of it
+    ├── BlobMissingError
+    ├── BlobCorruptError
+    ├── StaleLeaseError
+    ├── SchemaError
+    ├── StoreFullError
+    └── StoreUnavailableError
+"""
+
+from typing import ClassVar
+
+
+class AmberError(Exception):
+    """Amber could not do what was asked."""
+
+    #: Whether the same call may succeed later without any change by the caller.
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class DeclarationError(AmberError):
+    """An algorithm is declared wrongly."""
+
+
+class UntypedParameterError(DeclarationError):
+    """A parameter of an algorithm has no type."""
+
+
+class SettingWithoutDefaultError(DeclarationError):
+    """A setting of an algorithm has no default."""
+
+
+class InvalidResultTypeError(DeclarationError):
+    """A result type cannot be stored as a table."""
+
+
+class MissingProducerError(DeclarationError):
+    """No loaded algorithm produces an input."""
+
+
+class TwoProducersError(DeclarationError):
+    """Two algorithms produce the same type."""
+
+
+class CycleError(DeclarationError):
+    """Algorithms depend on each other in a circle."""
+
+
+class InputArityError(DeclarationError):
+    """An algorithm mixes inputs of one title with inputs of several."""
+
+
+class AlgorithmsUnloadableError(DeclarationError):
+    """A module or file of algorithms cannot be loaded."""
+
+
+class WeightsUnpinnedError(DeclarationError):
+    """Weights are named without a digest."""
+
+
+class UsageError(AmberError):
+    """The request cannot be meant as it stands."""
+
+
+class SettingError(UsageError):
+    """A setting is unknown, ambiguous, or has a value of the wrong type."""
+
+
+class BindingError(UsageError):
+    """A binding names a type or a producer that does not fit."""
+
+
+class AmbiguousAssetError(UsageError):
+    """More than one asset fits the name."""
+
+
+class SeveralFeaturesError(UsageError):
+    """Features of different settings are stored for that version; say which settings are meant."""
+
+
+class ConfigurationError(UsageError):
+    """The configuration (environment or amber.toml) cannot be used."""
+
+
+class NotFoundError(AmberError):
+    """What was named does not exist."""
+
+
+class AlgorithmNotFoundError(NotFoundError):
+    """No algorithm of that name is loaded."""
+
+
+class VersionNotFoundError(NotFoundError):
+    """That version of the algorithm is neither loaded nor stored."""
+
+
+class AssetNotFoundError(NotFoundError):
+    """No asset fits the name."""
+
+
+class FeatureNotFoundError(NotFoundError):
+    """No such feature is stored."""
+
+
+class ComputeError(AmberError):
+    """A feature could not be computed."""
+
+
+class AlgorithmFailedError(ComputeError):
+    """An algorithm raised an error."""
+
+
+class InputFailedError(ComputeError):
+    """An input of the feature could not be computed."""
+
+
+class InvalidResultError(ComputeError):
+    """An algorithm returned something that its result type does not allow."""
+
+
+class SourceLostError(ComputeError):
+    """None of the asset's known locations still holds it."""
+
+
+class WeightsMissingError(ComputeError):
+    """A weights file was found at none of its sources."""
+
+
+class WeightsDigestError(ComputeError):
+    """A weights file does not have the digest that was declared."""
+
+
+class StoreError(AmberError):
+    """The store cannot do what was asked of it."""
+
+
+class BlobMissingError(StoreError):
+    """A blob that a row names is not there."""
+
+
+class BlobCorruptError(StoreError):
+    """A blob's bytes do not have the digest that names it."""
+
+
+class StaleLeaseError(StoreError):
+    """The lease was taken over by another worker; this result is refused."""
+
+
+class SchemaError(StoreError):
+    """The catalogue's schema is not the one that this release works with; run `amber migrate`."""
+
+
+class StoreFullError(StoreError):
+    """There is no space left where the store keeps its data."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store cannot be reached."""
+
+    retryable = True

@@ -1,0 +1,254 @@
+"""The two keys: what is asked for (resolved key) and what a feature is made from (recipe).
+
+Everything here is pure: no clock, no store, no files.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations_with_replacement
+from typing import Any, Literal
+
+from amber.algorithm import Algorithm, Arity, SettingValue
+
+#: A feature of several titles is made of blocks, one for each pair; a block of two titles is a part of its own.
+Part = Literal["whole", "block"]
+#: The name under which the asset itself, not another algorithm's result, enters an algorithm.
+SOURCE = ""
+#: The parameter name under which blocks enter a merge.
+BLOCKS = "blocks"
+
+
+def canonical(document: Any) -> bytes:
+    """The one JSON text of a document: sorted names, no spaces, no NaN, UTF-8."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode()
+
+
+def digest(data: bytes) -> str:
+    """The hex SHA-256 of `data`."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The invalidations in force at one epoch; an ask takes one and keeps it to its end."""
+
+    epoch: int = 0
+    #: (algorithm, version) → id of the latest invalidation for all assets.
+    everywhere: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    #: (algorithm, version) → asset → id of the latest invalidation for some assets.
+    somewhere: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
+
+    def generation(self, algorithm: str, version: str, asset: str) -> int:
+        """The id of the latest invalidation that covers the asset, or 0."""
+        key = (algorithm, version)
+        some = self.somewhere.get(key)
+        return max(self.everywhere.get(key, 0), some.get(asset, 0) if some else 0)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no invalidation is in force at all."""
+        return not self.everywhere and not self.somewhere
+
+
+@dataclass(frozen=True)
+class BoundInput:
+    """An input of an algorithm and the algorithm that produces it (`SOURCE` for the asset itself)."""
+
+    parameter: str
+    arity: Arity
+    producer: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """An algorithm as one ask uses it: every setting filled in, every input bound."""
+
+    algorithm: Algorithm[..., Any]
+    settings: Mapping[str, SettingValue]
+    inputs: tuple[BoundInput, ...]
+
+    @property
+    def name(self) -> str:
+        """The algorithm's name."""
+        return self.algorithm.name
+
+    @property
+    def version(self) -> str:
+        """The algorithm's version."""
+        return self.algorithm.version
+
+    @cached_property
+    def is_joint(self) -> bool:
+        """Whether it makes one feature of several titles."""
+        return any(i.arity != "one" for i in self.inputs)
+
+    @cached_property
+    def weights(self) -> dict[str, str]:
+        """Parameter → declared digest of the weights."""
+        return {w.name: w.weights.sha256 for w in self.algorithm.weights}
+
+    @cached_property
+    def settings_text(self) -> str:
+        """The settings as canonical JSON."""
+        return canonical(dict(self.settings)).decode()
+
+    def document(self) -> dict[str, Any]:
+        """What of this node belongs to the key of an ask."""
+        return {
+            "bindings": {i.parameter: i.producer for i in self.inputs},
+            "name": self.name,
+            "settings": dict(self.settings),
+            "version": self.version,
+            "weights": self.weights,
+        }
+
+
+@dataclass(frozen=True)
+class Step:
+    """One feature of a closure: an algorithm for these assets (sorted)."""
+
+    algorithm: str
+    assets: tuple[str, ...]
+    part: Part = "whole"
+
+    @property
+    def label(self) -> str:
+        """The assets as one word, as lineage writes them."""
+        return "+".join(self.assets)
+
+
+@dataclass(frozen=True)
+class StepInput:
+    """An input of a step: the parameter, the assets it is of, and the step that makes it (None for the asset)."""
+
+    parameter: str
+    label: str
+    step: Step | None
+
+
+@dataclass(frozen=True, eq=False)
+class Closure:
+    """The asked algorithm and everything below it, inputs before what is made from them."""
+
+    asked: str
+    nodes: Mapping[str, Node]
+
+    @cached_property
+    def below(self) -> dict[str, tuple[str, ...]]:
+        """Algorithm → the names of itself and everything below it, sorted."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, node in self.nodes.items():
+            names = {name}
+            for bound in node.inputs:
+                if bound.producer != SOURCE:
+                    names.update(found[bound.producer])
+            found[name] = tuple(sorted(names))
+        return found
+
+    @cached_property
+    def _hashers(self) -> dict[str, Any]:
+        """Algorithm → a SHA-256 that has read everything of the resolved key that comes before the assets."""
+        hashers = {}
+        for name in self.nodes:
+            documents = [self.nodes[n].document() for n in self.below[name]]
+            head = canonical({"algorithms": documents, "asked": name})
+            hashers[name] = hashlib.sha256(head[:-1] + b',"assets":')
+        return hashers
+
+    def resolved_key(self, step: Step, snapshot: Snapshot) -> str:
+        """The key of an ask for this step: SHA-256 of canonical JSON of its whole closure, its assets and generations."""
+        assets = '["' + '","'.join(step.assets) + '"]'
+        generations = "[]" if snapshot.is_clean else self._generations(step, snapshot)
+        hasher = self._hashers[step.algorithm].copy()
+        hasher.update(f'{assets},"generations":{generations},"part":"{step.part}"}}'.encode())
+        return hasher.hexdigest()
+
+    def _generations(self, step: Step, snapshot: Snapshot) -> str:
+        found = []
+        for name in self.below[step.algorithm]:
+            version = self.nodes[name].version
+            for asset in step.assets:
+                generation = snapshot.generation(name, version, asset)
+                if generation:
+                    found.append([name, version, asset, generation])
+        return canonical(found).decode()
+
+    def step(self, assets: Sequence[str]) -> Step:
+        """The asked step for these assets."""
+        return Step(self.asked, tuple(sorted(set(assets))))
+
+    def inputs(self, step: Step) -> list[StepInput]:
+        """The inputs of a step, in the order of parameters and assets."""
+        node = self.nodes[step.algorithm]
+        if is_merge(node, step):
+            return [StepInput(BLOCKS, "+".join(pair), _block(step, pair)) for pair in _pairs(step.assets)]
+        found: list[StepInput] = []
+        for bound in node.inputs:
+            groups = [step.assets] if bound.arity == "one" else [(asset,) for asset in step.assets]
+            for assets in groups:
+                made_by = None if bound.producer == SOURCE else Step(bound.producer, assets)
+                found.append(StepInput(bound.parameter, "+".join(assets), made_by))
+        return found
+
+    def steps(self, top: Step) -> Iterator[Step]:
+        """Every step that `top` may need, each once, inputs first."""
+        seen: set[Step] = set()
+        stack: list[tuple[Step, bool]] = [(top, False)]
+        while stack:
+            step, expanded = stack.pop()
+            if expanded:
+                yield step
+            elif step not in seen:
+                seen.add(step)
+                stack.append((step, True))
+                stack.extend((i.step, False) for i in reversed(self.inputs(step)) if i.step is not None)
+
+
+def is_merge(node: Node, step: Step) -> bool:
+    """Whether a step merges blocks, rather than calling the algorithm itself."""
+    return node.algorithm.is_paired and step.part == "whole" and len(step.assets) > 1
+
+
+def _pairs(assets: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for a, b in combinations_with_replacement(assets, 2):
+        yield (a,) if a == b else (a, b)
+
+
+def _block(step: Step, pair: tuple[str, ...]) -> Step:
+    return Step(step.algorithm, pair, "block" if len(pair) == 2 else "whole")
+
+
+def recipe(node: Node, step: Step, snapshot: Snapshot, inputs: Sequence[tuple[str, str, str]]) -> str:
+    """The memo key of a step: SHA-256 of canonical JSON of what it is made from.
+
+    Args:
+        node: The algorithm with its settings.
+        step: Which feature of it.
+        snapshot: Gives the generation of each of the step's assets.
+        inputs: (parameter, label of its assets, value digest) of every input.
+    """
+    return digest(canonical(recipe_document(node, step, snapshot, inputs)))
+
+
+def recipe_document(
+    node: Node, step: Step, snapshot: Snapshot, inputs: Sequence[tuple[str, str, str]]
+) -> dict[str, Any]:
+    """What a step is made from, as the document that its recipe hashes."""
+    return {
+        "assets": [[asset, snapshot.generation(node.name, node.version, asset)] for asset in step.assets],
+        "inputs": sorted(list(entry) for entry in inputs),
+        "name": node.name,
+        "part": step.part,
+        "settings": dict(node.settings),
+        "version": node.version,
+        "weights": node.weights,
+    }
+
+
+def subject(algorithm: str, version: str, assets: Sequence[str], part: Part = "whole") -> str:
+    """Names (algorithm, version, exactly these assets), whatever the settings and inputs."""
+    return digest(canonical([algorithm, version, part, *assets]))

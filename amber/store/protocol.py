@@ -1,0 +1,394 @@
+"""What a store is: a catalogue of rows and a keeper of blobs, each behind one protocol."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from amber.keys import Part, Snapshot
+
+#: Whose fault a failure was: of the asset, of the algorithm, or of the machine.
+FailureClass = Literal["input", "algorithm", "machine"]
+JobState = Literal["queued", "running", "failed"]
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Bytes named by their SHA-256."""
+
+    #: Hex SHA-256.
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class AssetRecord:
+    """A known asset: what its content says, and the title and labels that people gave it."""
+
+    #: The asset hash.
+    asset: str
+    title: str
+    duration_seconds: float
+    frame_count: int
+    width: int
+    height: int
+    #: Frames a second if the timing is constant, else None.
+    rate: Fraction | None
+    #: Whether only a part of the content could be read.
+    partial: bool = False
+    #: Other facts about the content (codecs, rotation), for people; in no key.
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    added_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where an asset was seen. Nothing of it is in any key."""
+
+    #: Absolute path, or another URI.
+    uri: str
+    asset: str
+    #: Hex SHA-256 of the whole file.
+    file_digest: str
+    size_bytes: int
+    #: Modification time when it was read, to notice a change without reading.
+    mtime_ns: int
+    #: Container name and tags.
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    #: Set when the file was found to hold something else.
+    changed: bool = False
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A committed computation: recipe → value."""
+
+    #: Hex SHA-256 of what the value is made from; the feature's id.
+    recipe: str
+    algorithm: str
+    version: str
+    part: Part
+    #: Asset hashes, sorted.
+    assets: tuple[str, ...]
+    #: The generation of each asset, in their order.
+    generations: tuple[int, ...]
+    #: The algorithm's own settings as canonical JSON.
+    settings: str
+    #: The value: an Arrow IPC file.
+    value: Blob
+    #: Wall seconds that computing it took.
+    seconds: float
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class TraceInput:
+    """One edge of lineage: what entered a computation."""
+
+    parameter: str
+    #: Asset hashes of the input joined by "+".
+    label: str
+    #: Digest of the value (for the asset itself: the asset hash).
+    value: str
+    #: The feature that it was; None for the asset itself.
+    recipe: str | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one computation took."""
+
+    seconds: float
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    bytes_read: int = 0
+
+
+@dataclass(frozen=True)
+class NewTrace:
+    """A computed value that wants to be committed; its blobs are stored already."""
+
+    trace: Trace
+    inputs: tuple[TraceInput, ...]
+    #: Files that the value names (an encode), besides the value's own blob.
+    files: tuple[Blob, ...]
+    cost: Cost
+    #: Why it was computed, in a sentence.
+    reason: str
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """The answer to a warm ask: the feature, if there is one, and the epoch it was read at."""
+
+    epoch: int
+    trace: Trace | None
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A worker's right to compute a recipe; the fence is larger than that of every earlier lease."""
+
+    recipe: str
+    fence: int
+    #: `host:pid:start`, see amber.engine.leases.
+    owner: str
+    expires_at: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A remembered failure."""
+
+    recipe: str
+    #: Digest of the algorithm's source, and of the locations where it reads the asset itself.
+    fingerprint: str
+    failure_class: FailureClass
+    #: Name of the error's class, and its sentence.
+    error: str
+    message: str
+    attempts: int
+    #: Seconds since 1970 from which another attempt is made; None: never by itself.
+    retry_at: float | None
+    algorithm: str
+    assets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One ask in flight, or one that failed."""
+
+    #: The resolved key.
+    key: str
+    algorithm: str
+    assets: tuple[str, ...]
+    state: JobState
+    owner: str
+    expires_at: float
+    #: Name of the error's class and its sentence, for a failed job.
+    error: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Invalidation:
+    """A record that disowns what (algorithm, version) made so far, for all assets (None) or some."""
+
+    id: int
+    algorithm: str
+    version: str
+    assets: tuple[str, ...] | None
+    reason: str
+    who: str
+    undone: bool = False
+
+
+@dataclass(frozen=True)
+class Disowned:
+    """What an invalidation shall cover."""
+
+    algorithm: str
+    version: str
+    #: None: all assets.
+    assets: tuple[str, ...] | None = None
+
+
+class Catalog(Protocol):
+    """Rows: assets, features, leases, failures, invalidations. Every method is one transaction."""
+
+    # assets
+
+    def put_asset(self, asset: AssetRecord) -> bool:
+        """Record an asset; whether it was new. A known asset keeps its title and labels."""
+
+    def asset(self, asset: str) -> AssetRecord | None:
+        """The asset of that hash."""
+
+    def find_assets(self, name: str) -> list[AssetRecord]:
+        """Assets whose hash begins with `name` (six digits or more) or whose title is `name`."""
+
+    def assets(self, where: Mapping[str, str] | None = None, *, after: str = "", limit: int | None = None) -> list[AssetRecord]:
+        """Assets in the order of their hashes, those with all these labels, from behind `after` on."""
+
+    def set_title(self, asset: str, title: str) -> None:
+        """Name the asset for people."""
+
+    def set_labels(self, asset: str, labels: Mapping[str, str | None]) -> None:
+        """Set labels; None removes one."""
+
+    def put_location(self, location: Location) -> None:
+        """Record where an asset was seen; the same URI replaces what was known of it."""
+
+    def location(self, uri: str) -> Location | None:
+        """What was last seen at a URI."""
+
+    def locations(self, asset: str) -> list[Location]:
+        """Where an asset was seen, latest first, without those marked changed."""
+
+    def mark_changed(self, uri: str) -> None:
+        """Note that the file there no longer holds the asset."""
+
+    # the two lookups
+
+    def snapshot(self) -> Snapshot:
+        """The epoch and the invalidations in force, read together."""
+
+    def lookup(self, key: str) -> Lookup:
+        """The feature of a resolved key and the epoch, in one statement."""
+
+    def lookup_many(self, keys: Sequence[str]) -> tuple[int, dict[str, Trace]]:
+        """The epoch, and the features of those resolved keys that are linked; any number of keys."""
+
+    def traces(self, recipes: Sequence[str]) -> dict[str, Trace]:
+        """The committed computations of these recipes; any number of them."""
+
+    def traces_of(self, subject: str) -> list[Trace]:
+        """All committed computations of an algorithm, version and assets (`keys.subject`), newest first."""
+
+    def traced_subjects(self, subjects: Sequence[str]) -> set[str]:
+        """Those of the subjects of which anything was ever computed; any number of them."""
+
+    def mean_seconds(self) -> dict[tuple[str, str], float]:
+        """(algorithm, version) → mean wall seconds of the computations so far."""
+
+    def find_traces(self, recipe_prefix: str) -> list[Trace]:
+        """Features whose id begins so."""
+
+    def features(self, asset: str) -> list[Trace]:
+        """What is stored for an asset, alone or together with others, newest first."""
+
+    # commits
+
+    def link(self, key: str, recipe: str, epoch: int) -> bool:
+        """Point a resolved key at a committed recipe, only if the epoch is still this one; whether it was."""
+
+    def commit(self, lease: Lease, new: NewTrace, *, key: str, epoch: int, lost: str | None = None) -> Trace:
+        """Commit a computation under its lease, end the lease, and link `key` if the epoch is still this one.
+
+        The first commit of a recipe wins: where a trace is there already, it stays and is returned.
+        If that trace's value is `lost` (a digest whose bytes cannot be read) and the new bytes differ, the store heals, in
+        the same transaction: the old value is marked lost, the trace points at the new value, resolved rows whose recipe is
+        it or was made from the lost value (by lineage, transitively) are dropped, the epoch rises, an audit row is written.
+
+        Raises:
+            StaleLeaseError: The lease is no longer this one; nothing is written.
+        """
+
+    # leases
+
+    def take_lease(self, recipe: str, owner: str, seconds: float, *, despite_fence: int | None = None) -> Lease | None:
+        """Take the lease if nobody holds it, it has expired, or its fence is `despite_fence` (a holder known dead)."""
+
+    def holder(self, recipe: str) -> Lease | None:
+        """Who holds the lease now (expired ones count as not held)."""
+
+    def renew_leases(self, leases: Sequence[Lease], seconds: float) -> set[str]:
+        """Prolong leases; the recipes of those that are still held with these fences."""
+
+    def release_lease(self, lease: Lease) -> None:
+        """Give the lease back, if it is still this one."""
+
+    # failures and jobs
+
+    def failure(self, recipe: str) -> Failure | None:
+        """The remembered failure of a recipe."""
+
+    def put_failure(self, failure: Failure) -> None:
+        """Remember a failure; a later one of the same recipe replaces it."""
+
+    def clear_failures(self, *, algorithm: str | None = None, asset: str | None = None) -> int:
+        """Forget failures, all or those of an algorithm or asset, and the failed jobs; how many."""
+
+    def put_job(self, job: Job) -> None:
+        """Record an ask in flight; the same key replaces it."""
+
+    def job(self, key: str) -> Job | None:
+        """The job of a resolved key."""
+
+    def end_job(self, key: str) -> None:
+        """Remove a job whose feature is ready or whose askers are gone."""
+
+    # invalidations
+
+    def invalidate(self, disowned: Sequence[Disowned], *, reason: str, who: str) -> list[Invalidation]:
+        """Append one record for each, never reusing an id, clear failures they cover, and raise the epoch, in one transaction."""
+
+    def undo(self, ids: Sequence[int], *, who: str) -> None:
+        """Flag records as undone and raise the epoch."""
+
+    def invalidations(self) -> list[Invalidation]:
+        """All records, oldest first."""
+
+    # lineage and upkeep
+
+    def made_from(self, recipe: str) -> list[TraceInput]:
+        """What entered a feature."""
+
+    def used_by(self, recipe: str) -> list[Trace]:
+        """The features that this one entered."""
+
+    def reason(self, recipe: str) -> str:
+        """Why a feature was computed; empty for an unknown one."""
+
+    def cost(self, recipe: str) -> Cost | None:
+        """What a feature's computation took."""
+
+    def referenced_blobs(self) -> Iterator[tuple[Blob, str]]:
+        """Every blob that a trace needs, with one recipe that needs it: values and the files they name."""
+
+    def problems(self) -> list[str]:
+        """Rows that contradict each other (a link without a trace, lineage without a feature), in sentences."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class Blobs(Protocol):
+    """Bytes by digest. What is read is checked against the digest that names it."""
+
+    def put(self, data: bytes) -> Blob:
+        """Keep bytes; durable when it returns, and never visible half-written. Replaces a damaged copy."""
+
+    def put_file(self, path: Path) -> Blob:
+        """Keep a file, which is moved or copied away; otherwise as `put`."""
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes.
+
+        Raises:
+            BlobMissingError: There are none.
+            BlobCorruptError: They do not have that digest.
+        """
+
+    def local_path(self, sha256: str) -> Path:
+        """A file of this machine with these bytes, to be read only; checked once per process; raises as `read`."""
+
+    def present(self, digests: Iterable[str]) -> set[str]:
+        """Those that are there, by name and without reading."""
+
+    def check(self, sha256: str) -> int:
+        """Read the bytes through and return their number; raises as `read`. Never from a cache."""
+
+    def delete(self, sha256: str) -> None:
+        """Remove the bytes, if they are there."""
+
+    def digests(self) -> Iterator[Blob]:
+        """All blobs there are, in no order."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A catalogue and the blobs it names."""
+
+    catalog: Catalog
+    blobs: Blobs
+    #: A folder of this machine for scratch files, on the blobs' file system where there is one.
+    scratch: Path
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self.catalog.close()
