@@ -288,7 +288,9 @@ def _declare(function: Callable[P, R], name: str, version: str) -> Algorithm[P, 
             (inputs if isinstance(made, Input) else weights).append(made)  # type: ignore[arg-type]
     produced = hints.get("return")
     if not is_result(produced):
-        raise InvalidResultTypeError(f"algorithm {name} must return a type declared with @result; it says {produced!r}")
+        raise InvalidResultTypeError(
+            f"algorithm {name} must return a type declared with @result; it says {produced!r}"
+        )
     return Algorithm(
         function=function,
         name=name,
@@ -323,7 +325,9 @@ def _input(algorithm_name: str, name: str, hint: Any) -> Input | WeightsInput:
 
 def _setting(algorithm_name: str, parameter: inspect.Parameter, hint: Any) -> Setting:
     if parameter.default is inspect.Parameter.empty:
-        raise SettingWithoutDefaultError(f"setting {parameter.name!r} of algorithm {algorithm_name} has no default")
+        raise SettingWithoutDefaultError(
+            f"setting {parameter.name!r} of algorithm {algorithm_name} has no default"
+        )
     for option in _options(hint):
         if option not in (*_SCALARS, types.NoneType) and get_origin(option) is not Literal:
             raise DeclarationError(

@@ -82,11 +82,6 @@ class Node:
         return self.algorithm.version
 
     @cached_property
-    def is_joint(self) -> bool:
-        """Whether it makes one feature of several titles."""
-        return any(i.arity != "one" for i in self.inputs)
-
-    @cached_property
     def weights(self) -> dict[str, str]:
         """Parameter → declared digest of the weights."""
         return {w.name: w.weights.sha256 for w in self.algorithm.weights}
@@ -177,6 +172,11 @@ class Closure:
                     found.append([name, version, asset, generation])
         return canonical(found).decode()
 
+    @cached_property
+    def is_joint(self) -> bool:
+        """Whether the asked algorithm makes one feature of several titles."""
+        return self.asked in joint_names(self.nodes)
+
     def step(self, assets: Sequence[str]) -> Step:
         """The asked step for these assets."""
         return Step(self.asked, tuple(sorted(set(assets))))
@@ -206,6 +206,15 @@ class Closure:
                 seen.add(step)
                 stack.append((step, True))
                 stack.extend((i.step, False) for i in reversed(self.inputs(step)) if i.step is not None)
+
+
+def joint_names(nodes: Mapping[str, Node]) -> set[str]:
+    """The algorithms (given inputs first) that make one feature of several titles: by Each or Pair, or from such one."""
+    joint: set[str] = set()
+    for name, node in nodes.items():
+        if any(i.arity != "one" or i.producer in joint for i in node.inputs):
+            joint.add(name)
+    return joint
 
 
 def is_merge(node: Node, step: Step) -> bool:

@@ -74,7 +74,9 @@ class Weights:
         sources: Where the file may come from; whatever comes is checked against the digest.
     """
 
-    def __init__(self, name: str, *, sha256: str | None = None, sources: tuple[WeightsSource, ...] = ()) -> None:
+    def __init__(
+        self, name: str, *, sha256: str | None = None, sources: tuple[WeightsSource, ...] = ()
+    ) -> None:
         known = KNOWN_WEIGHTS.get(name)
         self.name = name
         self.sources = sources or (known.sources if known else ())
@@ -143,7 +145,9 @@ def find_weights(weights: Weights, cache: Path) -> Path:
             )
         return found
     places = "; ".join(tried) or "no source is declared"
-    raise WeightsMissingError(f"weights {weights.name!r} (SHA-256 {weights.sha256[:16]}…) were not found: {places}")
+    raise WeightsMissingError(
+        f"weights {weights.name!r} (SHA-256 {weights.sha256[:16]}…) were not found: {places}"
+    )
 
 
 def _locate(source: WeightsSource, sha256: str, cache: Path) -> tuple[Path | None, str]:

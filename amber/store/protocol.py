@@ -211,7 +211,9 @@ class Catalog(Protocol):
     def find_assets(self, name: str) -> list[AssetRecord]:
         """Assets whose hash begins with `name` (six digits or more) or whose title is `name`."""
 
-    def assets(self, where: Mapping[str, str] | None = None, *, after: str = "", limit: int | None = None) -> list[AssetRecord]:
+    def assets(
+        self, where: Mapping[str, str] | None = None, *, after: str = "", limit: int | None = None
+    ) -> list[AssetRecord]:
         """Assets in the order of their hashes, those with all these labels, from behind `after` on."""
 
     def set_title(self, asset: str, title: str) -> None:
@@ -280,7 +282,9 @@ class Catalog(Protocol):
 
     # leases
 
-    def take_lease(self, recipe: str, owner: str, seconds: float, *, despite_fence: int | None = None) -> Lease | None:
+    def take_lease(
+        self, recipe: str, owner: str, seconds: float, *, despite_fence: int | None = None
+    ) -> Lease | None:
         """Take the lease if nobody holds it, it has expired, or its fence is `despite_fence` (a holder known dead)."""
 
     def holder(self, recipe: str) -> Lease | None:

@@ -1,0 +1,219 @@
+"""`Amber`: the Python entry, embedded in the calling process."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from amber.engine.ask import Ask, Feature
+from amber.engine.engine import Engine, State
+from amber.engine.events import Listener, silent
+from amber.engine.ingest import Ingested, Progress, ingest, media_files, try_ingest
+from amber.engine.lineage import Lineage, lineage
+from amber.errors import AmbiguousAssetError, AssetNotFoundError
+from amber.plan import Plan
+from amber.registry import Registry, load_algorithms
+from amber.settings import Settings
+from amber.store.open import open_store
+from amber.store.protocol import AssetRecord, Store, Trace
+from amber.store.verify import Report, verify
+
+#: An asset as people name it: its record, its hash or six digits of it, its title, or a path.
+AssetName = AssetRecord | str | Path
+
+
+class Amber:
+    """Features of media, computed once.
+
+    `Amber.open()` gives one on `AMBER_HOME`; use it as a context manager, or call `close`.
+
+    Args:
+        store: Where features are kept.
+        registry: The loaded algorithms.
+    """
+
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self.store = store
+        self.registry = registry
+        self.engine = Engine(store, registry)
+
+    @classmethod
+    def open(cls, home: str | Path | None = None, *, settings: Settings | None = None) -> Self:
+        """Open the store under a home and load the algorithms that the settings name.
+
+        Args:
+            home: Folder of the catalogue and blobs; `AMBER_HOME`, or `~/.amber`, unless given.
+            settings: Instead of those of the environment and `amber.toml`.
+
+        Raises:
+            ConfigurationError, DeclarationError: The settings or the algorithms cannot be used.
+            StoreError: The store cannot be opened.
+        """
+        chosen = settings or Settings.read(home=Path(home) if home is not None else None)
+        registry = Registry(load_algorithms(chosen.algorithms), chosen.bindings)
+        return cls(open_store(chosen.home), registry)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.engine.close()
+        self.store.close()
+
+    # assets
+
+    def ingest(
+        self, path: str | Path, *, title: str | None = None, progress: Progress | None = None
+    ) -> AssetRecord:
+        """Name and record one media file.
+
+        Raises:
+            jasper.errors.MediaError: It is no media file, or cannot be read.
+            FileNotFoundError: There is no such file.
+        """
+        done = ingest(self.store, Path(path), title=title, progress=progress)
+        assert done.asset is not None, "a file that was ingested has an asset"
+        return self.asset(done.asset)
+
+    def ingest_all(
+        self, paths: Sequence[str | Path], *, progress: Progress | None = None
+    ) -> Iterator[Ingested]:
+        """Name and record files, and the media files in folders; one that fails is told, not raised."""
+        for path in media_files([Path(path) for path in paths]):
+            yield try_ingest(self.store, path, progress=progress)
+
+    def asset(self, name: AssetName, *, progress: Progress | None = None) -> AssetRecord:
+        """The asset of that hash, prefix, title or path; a path that is not known yet is ingested first.
+
+        Raises:
+            AssetNotFoundError: None fits.
+            AmbiguousAssetError: Several do.
+        """
+        if isinstance(name, AssetRecord):
+            return name
+        if isinstance(name, str):
+            found = self.store.catalog.find_assets(name)
+            if len(found) == 1:
+                return found[0]
+            if found:
+                listed = ", ".join(f"{record.asset[:12]} ({record.title})" for record in found[:5])
+                raise AmbiguousAssetError(
+                    f"{len(found)} assets are called {name!r}: {listed}; say more digits of the hash"
+                )
+        if Path(name).is_file():
+            return self.ingest(name, progress=progress)
+        raise AssetNotFoundError(
+            f"no asset {str(name)!r}: it is neither a hash, nor six digits or more of one, nor a title, nor a file; "
+            "`amber assets` lists what there is"
+        )
+
+    def assets(self, where: Mapping[str, str] | None = None) -> list[AssetRecord]:
+        """All assets, or those with all these labels."""
+        return self.store.catalog.assets(where)
+
+    def label(
+        self, asset: AssetName, labels: Mapping[str, str | None], *, title: str | None = None
+    ) -> AssetRecord:
+        """Set labels (None removes one) and the title; nothing is computed again for it."""
+        record = self.asset(asset)
+        self.store.catalog.set_labels(record.asset, labels)
+        if title is not None:
+            self.store.catalog.set_title(record.asset, title)
+        return self.asset(record.asset)
+
+    def features(self, asset: AssetName) -> list[Trace]:
+        """What is stored for an asset, newest first."""
+        return self.store.catalog.features(self.asset(asset).asset)
+
+    # features
+
+    def get(
+        self,
+        algorithm: str,
+        *assets: AssetName,
+        version: str | None = None,
+        settings: Mapping[str, object] | None = None,
+        use: Mapping[str, str] | None = None,
+        listener: Listener = silent,
+    ) -> Feature:
+        """The feature, computed if it is missing; several assets make one joint feature.
+
+        Args:
+            algorithm: Its name.
+            assets: One or more.
+            version: Of the algorithm; the default one, unless said.
+            settings: `algorithm.name`, or a bare name if only one algorithm of the ask has it → value.
+            use: Result type's name → algorithm that shall produce it.
+            listener: Told of every step.
+
+        Raises:
+            NotFoundError, UsageError: What is asked for does not exist or cannot be meant.
+            ComputeError: It, or one of its inputs, cannot be computed.
+        """
+        return self.engine.get(self._ask(algorithm, assets, version, settings, use), listener)
+
+    def asks(
+        self,
+        algorithm: str,
+        assets: Sequence[AssetName],
+        *,
+        version: str | None = None,
+        settings: Mapping[str, object] | None = None,
+        use: Mapping[str, str] | None = None,
+    ) -> list[Ask]:
+        """One joint ask if the algorithm takes several titles, else one for each asset."""
+        joint = self._ask(algorithm, assets, version, settings, use)
+        loaded = version is None or version in self.registry.versions(algorithm)
+        if self.registry.closure(algorithm, version=version if loaded else None, use=use).is_joint:
+            return [joint]
+        return [
+            self._ask(algorithm, [asset], version, settings, use) for asset in dict.fromkeys(joint.assets)
+        ]
+
+    def plan(
+        self,
+        algorithm: str,
+        *assets: AssetName,
+        version: str | None = None,
+        settings: Mapping[str, object] | None = None,
+        use: Mapping[str, str] | None = None,
+    ) -> Plan:
+        """What `get` would do, step for step: one joint feature, or one for each asset."""
+        return self.engine.plan(self.asks(algorithm, assets, version=version, settings=settings, use=use))
+
+    def state(
+        self, algorithm: str, *assets: AssetName, settings: Mapping[str, object] | None = None
+    ) -> State:
+        """One of absent, queued, running, ready, failed."""
+        return self.engine.state(self._ask(algorithm, assets, None, settings, None))
+
+    def why(self, feature: str) -> Lineage:
+        """What a feature was made from, what was made from it, and why it was computed; by id or its first digits."""
+        return lineage(self.store, feature)
+
+    def retry(self, algorithm: str | None = None, asset: AssetName | None = None) -> int:
+        """Forget remembered failures, so that the next ask tries again; how many there were."""
+        found = self.asset(asset).asset if asset is not None else None
+        return self.store.catalog.clear_failures(algorithm=algorithm, asset=found)
+
+    def verify(self) -> Report:
+        """Check every row and every blob."""
+        return verify(self.store)
+
+    def _ask(
+        self,
+        algorithm: str,
+        assets: Sequence[AssetName],
+        version: str | None,
+        settings: Mapping[str, object] | None,
+        use: Mapping[str, str] | None,
+    ) -> Ask:
+        self.registry.get(algorithm)
+        hashes = tuple(self.asset(asset).asset for asset in assets)
+        return Ask(algorithm, hashes, version, settings or {}, use or {})

@@ -1,0 +1,161 @@
+"""Computing one step: load its inputs, call the algorithm, store what it returns, measure what it took."""
+
+import os
+import resource
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amber import codec
+from amber.algorithm import Each, File, Pair, Source
+from amber.engine.values import Values
+from amber.errors import BlobCorruptError, BlobMissingError
+from amber.keys import BLOCKS, SOURCE, Node, Step, StepInput, is_merge
+from amber.progress import Reporter, running
+from amber.store.protocol import Blob, Cost, Store
+from amber.weights import open_weights
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An input of a task: where it enters, and the digest of its value (for the asset itself: the asset hash)."""
+
+    input: StepInput
+    value: str
+    recipe: str | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that is needed to compute one step, on whichever worker: no values, only their digests."""
+
+    node: Node
+    step: Step
+    recipe: str
+    entries: tuple[Entry, ...]
+    #: Result types of the inputs by parameter.
+    types: Mapping[str, type]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A stored, not yet committed value."""
+
+    value: Blob
+    files: tuple[Blob, ...]
+    cost: Cost
+
+
+class InputLostError(Exception):
+    """The value of an input turned out to be unreadable; it has to be made again first."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(f"the value of {entry.input.parameter} is unreadable")
+        self.entry = entry
+
+
+def compute(
+    task: Task, store: Store, values: Values, source: Callable[[str], Source], report: Reporter
+) -> Computed:
+    """Compute a step and store its bytes; nothing is visible until the caller commits.
+
+    Raises:
+        InputLostError: A value that should be stored cannot be read.
+        Exception: Whatever the algorithm raises.
+    """
+    arguments = _load(task, store, values, source)
+    folder = store.scratch / f"{os.getpid()}-{uuid.uuid4().hex}"
+    folder.mkdir(parents=True)
+    meter = _Meter()
+    try:
+        with running(report, folder):
+            value = _call(task, arguments)
+        files: list[Blob] = []
+        data = codec.encode(value, task.node.algorithm.result, lambda file: _keep(file, store, files))
+        return Computed(store.blobs.put(data), tuple(files), meter.cost())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep(file: File, store: Store, files: list[Blob]) -> File:
+    blob = store.blobs.put_file(file.path)
+    files.append(blob)
+    return File(file.path, blob.sha256, blob.size_bytes)
+
+
+def _call(task: Task, arguments: Mapping[str, Any]) -> Any:
+    node = task.node
+    if is_merge(node, task.step):
+        merge = node.algorithm.merge
+        assert merge is not None, f"{node.name} takes pairs, so the registry saw its merge function"
+        code = merge.__code__
+        named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        return merge(arguments[BLOCKS], **{k: v for k, v in node.settings.items() if k in named})
+    return node.algorithm.function(**arguments, **node.settings)
+
+
+def _load(task: Task, store: Store, values: Values, source: Callable[[str], Source]) -> dict[str, Any]:
+    """The arguments of the call: typed inputs by parameter, and opened weights."""
+    if is_merge(task.node, task.step):
+        result_type = task.node.algorithm.result
+        return {BLOCKS: [_typed(entry, result_type, values) for entry in task.entries]}
+    by_parameter: dict[str, list[Entry]] = {}
+    for entry in task.entries:
+        by_parameter.setdefault(entry.input.parameter, []).append(entry)
+    arguments: dict[str, Any] = {}
+    for bound in task.node.inputs:
+        entries = by_parameter[bound.parameter]
+        if bound.producer == SOURCE:
+            arguments[bound.parameter] = source(task.step.assets[0])
+            continue
+        loaded = {entry.input.label: _typed(entry, task.types[bound.parameter], values) for entry in entries}
+        arguments[bound.parameter] = _arranged(bound.arity, task.step.assets, loaded)
+    for wanted in task.node.algorithm.weights:
+        arguments[wanted.name] = open_weights(wanted.weights, wanted.opener, store.scratch.parent / "weights")
+    return arguments
+
+
+def _arranged(arity: str, assets: Sequence[str], loaded: Mapping[str, Any]) -> Any:
+    if arity == "each":
+        return Each(loaded)
+    if arity == "pair":
+        first, second = assets[0], assets[-1]
+        return Pair((first, second), loaded[first], loaded[second])
+    return next(iter(loaded.values()))
+
+
+def _typed(entry: Entry, result_type: type, values: Values) -> Any:
+    try:
+        return values.read(entry.value).typed(result_type)
+    except (BlobMissingError, BlobCorruptError) as error:
+        values.forget(entry.value)
+        raise InputLostError(entry) from error
+
+
+class _Meter:
+    """What a computation takes, from now on."""
+
+    def __init__(self) -> None:
+        self._wall = time.perf_counter()
+        self._cpu = time.process_time()
+        self._read = _bytes_read()
+
+    def cost(self) -> Cost:
+        return Cost(
+            seconds=time.perf_counter() - self._wall,
+            cpu_seconds=time.process_time() - self._cpu,
+            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            bytes_read=max(0, _bytes_read() - self._read),
+        )
+
+
+def _bytes_read() -> int:
+    try:
+        first = Path("/proc/self/io").read_text().splitlines()[0]
+    except OSError:
+        return 0
+    return int(first.split()[1])

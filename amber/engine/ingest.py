@@ -1,0 +1,118 @@
+"""Naming and recording media: which asset a file holds."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from amber.errors import AmberError
+from amber.store.protocol import AssetRecord, Location, Store
+
+#: What a folder is searched for; a file that is named itself is always tried.
+MEDIA_SUFFIXES = frozenset(
+    ".3gp .avi .flv .heic .m2ts .m4a .m4v .mkv .mov .mp3 .mp4 .mpeg .mpg .mts .mxf .ogg .ogv .ts .wav .webm .wmv .y4m".split()
+)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of one path."""
+
+    path: Path
+    state: Literal["new", "known", "failed"]
+    #: The asset hash; None if it failed.
+    asset: str | None = None
+    #: What was wrong, in a sentence.
+    problem: str | None = None
+    partial: bool = False
+
+
+def media_files(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files that were named, and the media files in the folders that were named, sorted."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                if Path(name).suffix.lower() in MEDIA_SUFFIXES and not name.startswith("."):
+                    yield Path(folder) / name
+
+
+def ingest(
+    store: Store, path: Path, *, title: str | None = None, progress: Progress | None = None
+) -> Ingested:
+    """Record the file's asset and location; a file that looks untouched since it was last read is not read again.
+
+    Args:
+        store: Where it is recorded.
+        path: A file.
+        title: For a new asset; the file's name without suffix, unless given.
+        progress: Called with bytes or frames done, and their total.
+
+    Raises:
+        jasper.errors.MediaError: It is no media file, or cannot be read; nothing is recorded.
+        AmberError: The store cannot record it.
+    """
+    absolute = path.absolute()
+    known = _untouched(store, absolute)
+    if known is not None:
+        return known
+    from jasper.identity import identify
+
+    status = absolute.stat()
+    identity = identify(absolute, progress=progress)
+    is_new = store.catalog.put_asset(
+        AssetRecord(
+            asset=identity.asset,
+            title=title or path.stem,
+            duration_seconds=identity.duration_seconds,
+            frame_count=identity.frame_count,
+            width=identity.width,
+            height=identity.height,
+            rate=identity.rate,
+            partial=identity.partial,
+            facts={
+                "video_codec": identity.video_codec,
+                "audio_codec": identity.audio_codec,
+                "rotation": identity.rotation,
+            },
+        )
+    )
+    store.catalog.put_location(
+        Location(
+            uri=str(absolute),
+            asset=identity.asset,
+            file_digest=identity.file_digest,
+            size_bytes=identity.size_bytes,
+            mtime_ns=status.st_mtime_ns,
+            metadata={"container": identity.container, **identity.metadata},
+        )
+    )
+    return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
+
+
+def try_ingest(store: Store, path: Path, *, progress: Progress | None = None) -> Ingested:
+    """As `ingest`, but a file that cannot be taken is an answer, not an error."""
+    from jasper.errors import MediaError
+
+    try:
+        return ingest(store, path, progress=progress)
+    except (MediaError, AmberError, OSError) as error:
+        return Ingested(path, "failed", problem=str(error))
+
+
+def _untouched(store: Store, path: Path) -> Ingested | None:
+    """The answer for a file whose size and time are those of the last look at it."""
+    location = store.catalog.location(str(path))
+    if location is None or location.changed:
+        return None
+    status = path.stat()
+    if (status.st_size, status.st_mtime_ns) != (location.size_bytes, location.mtime_ns):
+        return None
+    record = store.catalog.asset(location.asset)
+    return None if record is None else Ingested(path, "known", location.asset, partial=record.partial)

@@ -1,0 +1,231 @@
+"""One ask that is not answered by a lookup: finds or makes every step that it needs, inputs first."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from amber.algorithm import Source
+from amber.engine import failures
+from amber.engine.compute import Entry, InputLostError, Task, compute
+from amber.engine.events import Listener, StepEvent
+from amber.engine.leases import LeaseKeeper
+from amber.engine.values import Values
+from amber.errors import AmberError, StaleLeaseError
+from amber.keys import BLOCKS, Closure, Node, Snapshot, Step, recipe, subject
+from amber.plan import mark_missing
+from amber.progress import Reporter
+from amber.store.protocol import Lease, NewTrace, Store, Trace, TraceInput
+
+#: Seconds between looks at a lease that another worker holds: at first, and at most.
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.01, 0.25
+
+#: How an ask came by a step. `joined`: another worker computed it meanwhile.
+How = Literal["hit", "linked", "computed", "joined"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A step that is ready."""
+
+    step: Step
+    trace: Trace
+    how: How
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a run works with; the same for all runs of an engine."""
+
+    store: Store
+    values: Values
+    leases: LeaseKeeper
+    #: Asset hash → the asset as an algorithm reads it.
+    source: Callable[[str], Source]
+    #: Waits for so many seconds, or less if something happened.
+    wait: Callable[[float], object] = time.sleep
+
+
+class Run:
+    """Resolves the steps of one ask under one snapshot.
+
+    Args:
+        workshop: Store, leases and the like.
+        closure: The ask's algorithms; computed once from the snapshot and never again.
+        snapshot: The generations this ask sees, from its beginning to its end.
+        listener: Told of every step.
+    """
+
+    def __init__(self, workshop: Workshop, closure: Closure, snapshot: Snapshot, listener: Listener) -> None:
+        self._shop = workshop
+        self._closure = closure
+        self._snapshot = snapshot
+        self._listener = listener
+        self._lost: set[str] = set()
+        self.outcomes: dict[Step, Outcome] = {}
+
+    def resolve(self, step: Step) -> Trace:
+        """The committed value of a step: found by its resolved key, by its recipe, or computed.
+
+        Raises:
+            AmberError: It, or one of its inputs, cannot be computed.
+        """
+        known = self.outcomes.get(step)
+        if known is not None:
+            return known.trace
+        key = self._closure.resolved_key(step, self._snapshot)
+        linked = self._shop.store.catalog.lookup(key).trace
+        if linked is not None and self._is_usable(linked):
+            return self._done(Outcome(step, linked, "hit"))
+        while True:
+            task, inputs = self._prepare(step)
+            try:
+                return self._done(self._find_or_make(task, inputs, key))
+            except InputLostError as error:
+                self._lose(error.entry)
+
+    def lose(self, sha256: str) -> None:
+        """Treat a value as absent, because its bytes cannot be read."""
+        self._lost.add(sha256)
+        self._shop.values.forget(sha256)
+
+    def _lose(self, entry: Entry) -> None:
+        assert entry.input.step is not None, "only a step's value is read from the store"
+        self.lose(entry.value)
+        self.outcomes.pop(entry.input.step, None)
+
+    def _done(self, outcome: Outcome) -> Trace:
+        self.outcomes[outcome.step] = outcome
+        self._listener(StepEvent(outcome.step, outcome.how, seconds=outcome.seconds))
+        return outcome.trace
+
+    def _is_usable(self, trace: Trace) -> bool:
+        """Whether the value's bytes are there, as far as is known without reading them."""
+        sha256 = trace.value.sha256
+        return sha256 not in self._lost and bool(self._shop.store.blobs.present([sha256]))
+
+    def _prepare(self, step: Step) -> tuple[Task, dict[Step, Trace]]:
+        """The step's inputs, made ready, and its recipe."""
+        node = self._closure.nodes[step.algorithm]
+        entries, traces = [], {}
+        for wanted in self._closure.inputs(step):
+            if wanted.step is None:
+                entries.append(Entry(wanted, wanted.label, None))
+                continue
+            try:
+                trace = self.resolve(wanted.step)
+            except AmberError as error:
+                raise failures.input_error(step, error) from error
+            traces[wanted.step] = trace
+            entries.append(Entry(wanted, trace.value.sha256, trace.recipe))
+        made = recipe(
+            node, step, self._snapshot, [(e.input.parameter, e.input.label, e.value) for e in entries]
+        )
+        return Task(node, step, made, tuple(entries), self._types(node)), traces
+
+    def _types(self, node: Node) -> dict[str, type]:
+        types = {
+            i.parameter: self._closure.nodes[i.producer].algorithm.result for i in node.inputs if i.producer
+        }
+        return {BLOCKS: node.algorithm.result, **types}
+
+    def _find_or_make(self, task: Task, inputs: dict[Step, Trace], key: str) -> Outcome:
+        catalog = self._shop.store.catalog
+        waited = False
+        wait = FIRST_WAIT_SECONDS
+        made_with = self._fingerprint(task)
+        while True:
+            found = catalog.traces([task.recipe]).get(task.recipe)
+            if found is not None and self._is_usable(found):
+                catalog.link(key, task.recipe, self._snapshot.epoch)
+                return Outcome(task.step, found, "joined" if waited else "linked")
+            failure = catalog.failure(task.recipe)
+            if failure is not None and failures.is_final(failure, made_with):
+                raise failures.remembered_error(failure)
+            lease = self._shop.leases.take(task.recipe)
+            if lease is not None:
+                try:
+                    outcome = self._make(task, key, lease, made_with)
+                except StaleLeaseError:
+                    outcome = None  # another worker took over; its result is looked for next
+                if outcome is not None:
+                    return outcome
+            if not waited:
+                self._listener(StepEvent(task.step, "waiting"))
+            waited = True
+            self._shop.wait(wait)
+            wait = min(wait * 1.5, LONGEST_WAIT_SECONDS)
+
+    def _make(self, task: Task, key: str, lease: Lease, made_with: str) -> Outcome | None:
+        """Compute under the lease and commit; None if the value appeared before the lease was taken."""
+        catalog = self._shop.store.catalog
+        with self._shop.leases.held(lease):
+            before = catalog.traces([task.recipe]).get(task.recipe)
+            if before is not None and self._is_usable(before):
+                return None
+            lost = before.value.sha256 if before is not None else None
+            self._listener(StepEvent(task.step, "started"))
+            try:
+                made = compute(
+                    task, self._shop.store, self._shop.values, self._shop.source, self._reporter(task.step)
+                )
+            except (InputLostError, StaleLeaseError):
+                raise
+            except Exception as error:
+                raise self._failed(task, error, made_with) from error
+            reason = "its stored bytes were lost" if before is not None else self._reason(task)
+            new = NewTrace(
+                self._trace(task, made.value, made.cost.seconds),
+                _lineage(task),
+                made.files,
+                made.cost,
+                reason,
+            )
+            trace = catalog.commit(lease, new, key=key, epoch=self._snapshot.epoch, lost=lost)
+            self._lost.discard(trace.value.sha256)
+            return Outcome(task.step, trace, "computed", made.cost.seconds)
+
+    def _failed(self, task: Task, error: Exception, made_with: str) -> AmberError:
+        catalog = self._shop.store.catalog
+        self._listener(StepEvent(task.step, "failed"))
+        before = catalog.failure(task.recipe)
+        catalog.put_failure(failures.remember(error, task.recipe, made_with, task.node, task.step, before))
+        return failures.attempt_error(task.node, task.step, error)
+
+    def _fingerprint(self, task: Task) -> str:
+        locations: list[str] = []
+        for entry in task.entries:
+            if entry.recipe is None:
+                locations += [
+                    f"{at.uri} {at.file_digest}" for at in self._shop.store.catalog.locations(entry.value)
+                ]
+        return failures.fingerprint(task.node, locations)
+
+    def _reason(self, task: Task) -> str:
+        wanted = subject(task.node.name, task.node.version, task.step.assets, task.step.part)
+        ever = bool(self._shop.store.catalog.traced_subjects([wanted]))
+        return mark_missing(task.node, task.step, has_recipe=True, value=None, ever=ever, open_inputs=())[1]
+
+    def _trace(self, task: Task, value: Any, seconds: float) -> Trace:
+        node, step = task.node, task.step
+        return Trace(
+            recipe=task.recipe,
+            algorithm=node.name,
+            version=node.version,
+            part=step.part,
+            assets=step.assets,
+            generations=tuple(
+                self._snapshot.generation(node.name, node.version, asset) for asset in step.assets
+            ),
+            settings=node.settings_text,
+            value=value,
+            seconds=seconds,
+        )
+
+    def _reporter(self, step: Step) -> Reporter:
+        return lambda done, total, unit: self._listener(StepEvent(step, "running", done, total, unit))
+
+
+def _lineage(task: Task) -> tuple[TraceInput, ...]:
+    return tuple(TraceInput(e.input.parameter, e.input.label, e.value, e.recipe) for e in task.entries)

@@ -1,0 +1,322 @@
+"""The algorithms that a deployment loads, checked when they load, and the closure of an ask."""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from amber.algorithm import Algorithm, Input, SettingValue, Source
+from amber.codec import columns
+from amber.errors import (
+    AlgorithmNotFoundError,
+    AlgorithmsUnloadableError,
+    BindingError,
+    CycleError,
+    DeclarationError,
+    InputArityError,
+    MissingProducerError,
+    SettingError,
+    TwoProducersError,
+    VersionNotFoundError,
+)
+from amber.keys import SOURCE, BoundInput, Closure, Node, joint_names
+
+AnyAlgorithm = Algorithm[..., Any]
+
+
+class Registry:
+    """Loaded algorithms by name and version, with the bindings of the deployment.
+
+    Args:
+        algorithms: In the order given; of several versions of one name, the last is the default.
+        bindings: Result type's name → algorithm that produces it, where it is not the type's own producer.
+
+    Raises:
+        DeclarationError: The algorithms do not fit together; the message says which and why.
+        BindingError: A binding names a type or an algorithm that does not fit.
+    """
+
+    def __init__(self, algorithms: Iterable[AnyAlgorithm], bindings: Mapping[str, str] | None = None) -> None:
+        self._versions: dict[str, dict[str, AnyAlgorithm]] = {}
+        for algorithm in algorithms:
+            self._add(algorithm)
+        self._producers = self._find_producers()
+        self.bindings = dict(bindings or {})
+        self._check_bindings(self.bindings)
+        for algorithm in self:
+            columns(algorithm.result)
+        self._check_inputs()
+
+    def __iter__(self) -> Any:
+        return iter([algorithm for versions in self._versions.values() for algorithm in versions.values()])
+
+    def _add(self, algorithm: AnyAlgorithm) -> None:
+        versions = self._versions.setdefault(algorithm.name, {})
+        for other in versions.values():
+            if other.result is not algorithm.result:
+                raise DeclarationError(
+                    f"versions {other.version} and {algorithm.version} of algorithm {algorithm.name} produce different "
+                    f"types ({other.result.__name__}, {algorithm.result.__name__})"
+                )
+        if versions.get(algorithm.version, algorithm) is not algorithm:
+            raise DeclarationError(
+                f"algorithm {algorithm.name} version {algorithm.version} is loaded twice, from "
+                f"{versions[algorithm.version].function.__module__} and {algorithm.function.__module__}"
+            )
+        versions.pop(algorithm.version, None)
+        versions[algorithm.version] = algorithm
+
+    def _find_producers(self) -> dict[type, str]:
+        producers: dict[type, str] = {}
+        for name, versions in self._versions.items():
+            produced = next(iter(versions.values())).result
+            if produced in producers:
+                raise TwoProducersError(
+                    f"both {producers[produced]} and {name} produce {produced.__name__}; "
+                    f"let one of them return a subclass of {produced.__name__}, and bind it where it is wanted"
+                )
+            producers[produced] = name
+        return producers
+
+    def _check_bindings(self, bindings: Mapping[str, str]) -> None:
+        types = {produced.__name__: produced for produced in self._producers}
+        for type_name, producer in bindings.items():
+            if type_name not in types:
+                raise BindingError(f"no loaded type is called {type_name!r}; there are: {_listed(types)}")
+            produced = self.get(producer).result
+            if not issubclass(produced, types[type_name]):
+                raise BindingError(
+                    f"{producer} produces {produced.__name__}, which is no {type_name}; it cannot be bound to it"
+                )
+
+    def _check_inputs(self) -> None:
+        for algorithm in self:
+            for wanted in algorithm.inputs:
+                if wanted.type is not Source and wanted.type not in self._producers:
+                    raise MissingProducerError(
+                        f"input {wanted.name!r} of algorithm {algorithm.name} is a {wanted.type.__name__}, which no loaded "
+                        f"algorithm produces; loaded are: {_listed(self._versions)}"
+                    )
+        for algorithm in self:
+            nodes = self._nodes(algorithm, self.bindings, {})
+            for node in nodes.values():
+                _check_arity(node, nodes)
+
+    def names(self) -> list[str]:
+        """The names of all algorithms, sorted."""
+        return sorted(self._versions)
+
+    def versions(self, name: str) -> list[str]:
+        """The loaded versions of an algorithm, the default last."""
+        return list(self._versions.get(name, ()))
+
+    def get(self, name: str, version: str | None = None) -> AnyAlgorithm:
+        """The algorithm of that name, of that version or the default one.
+
+        Raises:
+            AlgorithmNotFoundError: None is called so.
+            VersionNotFoundError: That version is not loaded.
+        """
+        versions = self._versions.get(name)
+        if not versions:
+            raise AlgorithmNotFoundError(f"no algorithm {name!r}; there are: {_listed(self._versions)}")
+        if version is None:
+            return next(reversed(versions.values()))
+        if version not in versions:
+            raise VersionNotFoundError(
+                f"no version {version!r} of {name} is loaded; there are: {', '.join(versions)}"
+            )
+        return versions[version]
+
+    def producer(self, wanted: Input, use: Mapping[str, str]) -> str:
+        """The algorithm that a parameter's input comes from."""
+        if wanted.type is Source:
+            return SOURCE
+        name = wanted.type.__name__
+        return use.get(name) or self.bindings.get(name) or self._producers[wanted.type]
+
+    def closure(
+        self,
+        name: str,
+        *,
+        version: str | None = None,
+        settings: Mapping[str, object] | None = None,
+        use: Mapping[str, str] | None = None,
+    ) -> Closure:
+        """The asked algorithm and everything below it, with every setting filled in.
+
+        Args:
+            name: The asked algorithm.
+            version: Of the asked algorithm; the default one, unless said.
+            settings: `algorithm.name` or a bare name that only one algorithm of the closure has → value.
+            use: Result type's name → producer, for this ask.
+
+        Raises:
+            AlgorithmNotFoundError, VersionNotFoundError, SettingError, BindingError: Something named is not there.
+            CycleError: A binding of this ask closes a circle.
+        """
+        self._check_bindings(use or {})
+        asked = self.get(name, version)
+        nodes = self._nodes(asked, use or {}, {})
+        if use:
+            for node in nodes.values():
+                _check_arity(node, nodes)
+        given = _assign(nodes, settings or {})
+        return Closure(name, {n: _with_settings(node, given.get(n, {})) for n, node in nodes.items()})
+
+    def _nodes(
+        self, asked: AnyAlgorithm, use: Mapping[str, str], settings: Mapping[str, object]
+    ) -> dict[str, Node]:
+        """Nodes below and including `asked`, inputs first."""
+        nodes: dict[str, Node] = {}
+        path: list[str] = []
+
+        def visit(algorithm: AnyAlgorithm) -> None:
+            if algorithm.name in path:
+                raise CycleError(
+                    f"algorithms depend on each other in a circle: {' → '.join([*path, algorithm.name])}"
+                )
+            if algorithm.name in nodes:
+                return
+            path.append(algorithm.name)
+            bound = []
+            for wanted in algorithm.inputs:
+                producer = self.producer(wanted, use)
+                if producer != SOURCE:
+                    visit(self.get(producer))
+                bound.append(BoundInput(wanted.name, wanted.arity, producer))
+            path.pop()
+            defaults = {setting.name: setting.default for setting in algorithm.settings}
+            nodes[algorithm.name] = Node(algorithm, defaults, tuple(bound))
+
+        visit(asked)
+        return nodes
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _check_arity(node: Node, nodes: Mapping[str, Node]) -> None:
+    arities = {i.arity for i in node.inputs}
+    if "pair" in arities and len(arities) > 1:
+        raise InputArityError(
+            f"algorithm {node.name} takes a Pair; then every input must be a Pair (weights aside)"
+        )
+    if "pair" in arities and node.algorithm.merge is None:
+        raise InputArityError(
+            f"algorithm {node.name} takes a Pair; say how blocks are merged: @algorithm(..., merge=…)"
+        )
+    joint = joint_names(nodes)
+    if node.name not in joint:
+        return
+    for bound in node.inputs:
+        if bound.arity == "one" and bound.producer not in joint:
+            raise InputArityError(
+                f"algorithm {node.name} makes one feature of several titles, but its input {bound.parameter!r} "
+                f"is of one title; make it Each[…]"
+            )
+
+
+def _assign(nodes: Mapping[str, Node], settings: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """Each given setting, at the algorithm that has it."""
+    given: dict[str, dict[str, object]] = {}
+    for key, value in settings.items():
+        name, _, setting = key.rpartition(".")
+        owners = [n for n, node in nodes.items() if any(s.name == setting for s in node.algorithm.settings)]
+        if name and name not in nodes:
+            raise SettingError(
+                f"setting {key!r}: {name!r} is not part of this ask; that is: {_listed(nodes)}"
+            )
+        if name:
+            owners = [name] if name in owners else []
+        if len(owners) != 1:
+            there = sorted(f"{n}.{s.name}" for n, node in nodes.items() for s in node.algorithm.settings)
+            found = (
+                f"{_listed(owners)} have it; say which"
+                if owners
+                else f"there are: {', '.join(there) or 'none'}"
+            )
+            raise SettingError(f"setting {key!r} is {'ambiguous' if owners else 'unknown'}: {found}")
+        if setting in given.setdefault(owners[0], {}):
+            raise SettingError(f"setting {owners[0]}.{setting} is given twice")
+        given[owners[0]][setting] = value
+    return given
+
+
+def _with_settings(node: Node, given: Mapping[str, object]) -> Node:
+    if not given:
+        return node
+    filled: dict[str, SettingValue] = dict(node.settings)
+    for setting in node.algorithm.settings:
+        if setting.name in given:
+            filled[setting.name] = setting.parse(given[setting.name])
+    return Node(node.algorithm, filled, node.inputs)
+
+
+def load_algorithms(specs: Sequence[str]) -> list[AnyAlgorithm]:
+    """The algorithms that specifications name.
+
+    Args:
+        specs: `module:NAME` or `path/to/file.py:NAME`, NAME being an algorithm or a sequence of them;
+            without `:NAME`, all algorithms that the module or file defines.
+
+    Raises:
+        AlgorithmsUnloadableError: A module, file or name is not there, or importing it fails.
+        DeclarationError: An algorithm in it is declared wrongly.
+    """
+    found: list[AnyAlgorithm] = []
+    for spec in specs:
+        found += [algorithm for algorithm in _load(spec) if algorithm not in found]
+    return found
+
+
+def _load(spec: str) -> list[AnyAlgorithm]:
+    place, separator, name = spec.rpartition(":")
+    if not separator:
+        place, name = spec, ""
+    module = _module(spec, place)
+    if not name:
+        loaded = [
+            v for v in vars(module).values() if isinstance(v, Algorithm) and v.__module__ == module.__name__
+        ]
+    else:
+        value = getattr(module, name, None)
+        loaded = [value] if isinstance(value, Algorithm) else list(value or ())
+    if not loaded or not all(isinstance(algorithm, Algorithm) for algorithm in loaded):
+        there = sorted(n for n, v in vars(module).items() if isinstance(v, Algorithm))
+        raise AlgorithmsUnloadableError(
+            f"{spec!r} names no algorithm; {place} has: {', '.join(there) or 'none'} "
+            "(an algorithm is a function under @algorithm)"
+        )
+    return loaded
+
+
+def _module(spec: str, place: str) -> ModuleType:
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        path = Path(place).expanduser().resolve()
+        if not path.is_file():
+            raise AlgorithmsUnloadableError(f"cannot load {spec!r}: there is no file {path}")
+        name = f"amber_algorithms_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
+        if name in sys.modules:
+            return sys.modules[name]
+        found = importlib.util.spec_from_file_location(name, path)
+        assert found is not None and found.loader is not None, f"a .py file has a loader: {path}"
+        module = importlib.util.module_from_spec(found)
+        sys.modules[name] = module
+        try:
+            found.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        return module
+    except (DeclarationError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise AlgorithmsUnloadableError(f"cannot load {spec!r}: {type(error).__name__}: {error}") from error
