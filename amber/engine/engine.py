@@ -1,14 +1,14 @@
 """The engine: answers asks from the store, and computes what is missing."""
 
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from amber.algorithm import Source
 from amber.engine import stored
 from amber.engine.ask import Ask, ComputedStep, Feature
-from amber.engine.events import Listener, silent
+from amber.engine.events import Listener, StepEvent, silent
 from amber.engine.leases import LEASE_SECONDS, LeaseKeeper, is_dead, owner_name
 from amber.engine.planning import plan
 from amber.engine.resolve import Run, Workshop
@@ -42,7 +42,6 @@ class Engine:
         self._shop = Workshop(store, self._values, self._leases, self._source)
         self._closures: dict[tuple[object, ...], Closure] = {}
         self._snapshot: Snapshot | None = None
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Stop the heartbeat; the store stays open."""

@@ -64,6 +64,8 @@ class Run:
         self._listener = listener
         self._lost: set[str] = set()
         self.outcomes: dict[Step, Outcome] = {}
+        #: What was not there when the ask came, in the order it was made.
+        self.made: list[Outcome] = []
 
     def resolve(self, step: Step) -> Trace:
         """The committed value of a step: found by its resolved key, by its recipe, or computed.
@@ -97,6 +99,8 @@ class Run:
 
     def _done(self, outcome: Outcome) -> Trace:
         self.outcomes[outcome.step] = outcome
+        if outcome.how in ("computed", "joined"):
+            self.made.append(outcome)
         self._listener(StepEvent(outcome.step, outcome.how, seconds=outcome.seconds))
         return outcome.trace
 
