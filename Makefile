@@ -1,0 +1,51 @@
+# Every target sets up what it needs in .venv first; the second time that costs a moment.
+
+PYTHON ?= python3
+VENV := .venv/bin
+PYTEST := $(VENV)/python -m pytest
+#: Test processes; two of them suit two cores.
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test soak check lint format bench docs build clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: ## make .venv with everything in it
+	@$(PYTHON) bootstrap.py
+
+demo: setup ## the main job on a real film; FILM=path takes your own
+	@$(VENV)/python demo/demo.py $(if $(FILM),--film "$(FILM)")
+
+test: setup ## the whole suite
+	@$(PYTEST) -n $(JOBS) --dist worksteal
+
+soak: setup ## fault, race and volume tests at full count; N=count says how many
+	@AMBER_SOAK=1 $(if $(N),AMBER_SOAK_COUNT=$(N)) $(PYTEST) -m soak -n $(JOBS) --dist worksteal --timeout 3600
+
+check: lint ## lint, types, imports, and the tests that need no server
+	@$(PYTEST) -n $(JOBS) --dist worksteal tests/unit tests/engine tests/architecture
+
+lint: setup ## ruff, mypy, import-linter
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports
+
+format: setup ## rewrite the source in one style
+	@$(VENV)/ruff check --fix-only .
+	@$(VENV)/ruff format .
+
+bench: setup ## the benchmarks, into benchmarks/RESULTS.md
+	@$(VENV)/python -m benchmarks
+
+docs: setup ## write docs/reference from the code
+	@$(VENV)/python docs/generate.py
+
+build: setup ## the wheel, in dist
+	@$(VENV)/python -m build --wheel --no-isolation
+
+clean: ## remove what these targets made; the film and your AMBER_HOME stay
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
