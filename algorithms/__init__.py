@@ -1,0 +1,11 @@
+"""The algorithms that come with Amber; a deployment names what it loads (`AMBER_ALGORITHMS`)."""
+
+from algorithms.duplicate_groups import duplicate_groups
+from algorithms.match_pairs import match_pairs
+from algorithms.shot_embeddings import shot_embeddings
+from algorithms.shots import shots
+from algorithms.standard import standard
+
+ALGORITHMS = (standard, shots, shot_embeddings, duplicate_groups, match_pairs)
+
+__all__ = ["ALGORITHMS"]

@@ -1,0 +1,121 @@
+"""EfficientNet-Lite0 as far as its pooled features: the network, and the reading of its published weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: Stages as (blocks, stride of the first block); kernels and widths are those of the weights.
+_STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
+_BATCH_NORM_EPSILON = 1e-3
+
+
+@dataclass(frozen=True)
+class _Convolution:
+    """A convolution with its batch normalisation folded in, padded as TensorFlow's "same", perhaps with ReLU6."""
+
+    weight: "Tensor"
+    bias: "Tensor"
+    stride: int
+    is_depthwise: bool
+    is_clipped: bool
+
+    def __call__(self, x: "Tensor") -> "Tensor":
+        from torch.nn.functional import conv2d, pad
+
+        before, after = self._padding(x.shape[-1])
+        if before != after:  # conv2d itself pads both sides alike
+            x, before = pad(x, [before, after, before, after]), 0
+        groups = len(self.weight) if self.is_depthwise else 1
+        y = conv2d(x, self.weight, self.bias, self.stride, before, groups=groups)
+        return y.clamp_(0, 6) if self.is_clipped else y
+
+    def _padding(self, size: int) -> tuple[int, int]:
+        total = max((-(-size // self.stride) - 1) * self.stride + self.weight.shape[-1] - size, 0)
+        return total // 2, total - total // 2
+
+
+@dataclass(frozen=True)
+class _Block:
+    """An inverted residual: widen, filter each channel, narrow; the input is added where shapes allow."""
+
+    convolutions: tuple[_Convolution, ...]
+    is_residual: bool
+
+    def __call__(self, x: "Tensor") -> "Tensor":
+        y = x
+        for convolution in self.convolutions:
+            y = convolution(y)
+        return y.add_(x) if self.is_residual else y
+
+
+@dataclass(frozen=True)
+class EfficientNetLite0:
+    """The network from RGB pictures, scaled (x - 127) / 128, to 1280 pooled features."""
+
+    stem: _Convolution
+    blocks: tuple[_Block, ...]
+    head: _Convolution
+
+    @classmethod
+    def load(cls, path: Path) -> "EfficientNetLite0":
+        """The network with the weights of a PyTorch state dictionary, on the GPU if there is one.
+
+        Raises:
+            KeyError: The file lacks a parameter of the network.
+        """
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        state = torch.load(path, map_location=device, weights_only=True)
+        blocks: list[_Block] = []
+        for count, first_stride in _STAGES:
+            for repeat in range(count):
+                stride = first_stride if repeat == 0 else 1
+                blocks.append(_block(state, f"_blocks.{len(blocks)}.", stride, is_residual=repeat > 0))
+        return cls(
+            stem=_convolution(state, "_conv_stem", "_bn0", stride=2),
+            blocks=tuple(blocks),
+            head=_convolution(state, "_conv_head", "_bn1"),
+        )
+
+    def features(self, pictures: "Tensor") -> "Tensor":
+        """The pooled features of square `pictures`, float32 of shape (n, 3, side, side); shape (n, 1280)."""
+        import torch
+
+        with torch.inference_mode():
+            x = self.stem(pictures.to(self.stem.weight.device, memory_format=torch.channels_last))
+            for block in self.blocks:
+                x = block(x)
+            return self.head(x).mean(dim=(2, 3)).cpu()
+
+
+def _block(state: Mapping[str, "Tensor"], prefix: str, stride: int, *, is_residual: bool) -> _Block:
+    convolutions = [
+        _convolution(state, f"{prefix}_depthwise_conv", f"{prefix}_bn1", stride=stride),
+        _convolution(state, f"{prefix}_project_conv", f"{prefix}_bn2", is_clipped=False),
+    ]
+    if f"{prefix}_expand_conv.weight" in state:
+        convolutions.insert(0, _convolution(state, f"{prefix}_expand_conv", f"{prefix}_bn0"))
+    return _Block(tuple(convolutions), is_residual)
+
+
+def _convolution(
+    state: Mapping[str, "Tensor"], name: str, norm: str, *, stride: int = 1, is_clipped: bool = True
+) -> _Convolution:
+    import torch
+
+    deviation = (state[f"{norm}.running_var"].double() + _BATCH_NORM_EPSILON).sqrt()
+    scale = state[f"{norm}.weight"].double() / deviation
+    bias = state[f"{norm}.bias"].double() - state[f"{norm}.running_mean"].double() * scale
+    weight = state[f"{name}.weight"].double() * scale[:, None, None, None]
+    return _Convolution(
+        weight.float().contiguous(memory_format=torch.channels_last),
+        bias.float(),
+        stride,
+        is_depthwise=name.endswith("_depthwise_conv"),
+        is_clipped=is_clipped,
+    )

@@ -1,0 +1,103 @@
+"""The standard form of an asset, which everything else reads instead of the source."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amber.algorithm import File, Source, algorithm, result
+from amber.progress import report, scratch
+
+if TYPE_CHECKING:
+    from jasper.frames import FrameTimes
+    from jasper.standardize import Standardized
+    from jasper.video import Video
+
+
+@result
+class Standard:
+    """An asset's standard encode, its scan proxy, and the times of its frames."""
+
+    #: H.264, at most 1280 x 720, with its sound: what people see.
+    encode: File
+    #: Every frame, small: what algorithms read.
+    proxy: File
+    #: Frame index → time on the standard timeline.
+    frame_times: File
+    #: Frame index → time in the source.
+    source_times: File
+    frame_count: int
+    width: int
+    height: int
+    proxy_width: int
+    proxy_height: int
+    #: Frames a second as a fraction; 0/1 if frame times follow no rate.
+    rate_numerator: int
+    rate_denominator: int
+    has_audio: bool
+    #: Whether the source's own packets were kept, as it was standard already.
+    remuxed: bool
+
+    def video(self) -> "Video":
+        """The standard encode, open for reading."""
+        from jasper.video import Video
+
+        return Video.open(self.encode.path, self.frame_times.path)
+
+    def scan(self) -> "Video":
+        """The scan proxy, open for reading: the same frames, small."""
+        from jasper.video import Video
+
+        return Video.open(self.proxy.path, self.frame_times.path)
+
+    def times(self) -> "FrameTimes":
+        """The exact time of every frame."""
+        from jasper.frames import FrameTimes
+
+        return FrameTimes.load(self.frame_times.path)
+
+
+@algorithm(version="house-1", cpus=2, libraries=("av",))
+def standard(source: Source) -> Standard:
+    """Make the asset's standard form, in one pass over the first location that still holds it.
+
+    Its version names the house profile: bytes of another profile are another version.
+
+    Raises:
+        SourceLostError: No location holds the asset any more.
+        MediaError: The asset itself cannot be decoded; every location holds the same bytes, so no other is tried.
+
+    Source: ours (docs/architecture.md).
+
+    Known limits: dynamic range and colours of HDR sources are taken as they are; subtitles and further sound tracks
+    are left out.
+    """
+    from jasper.errors import MediaIOError, SourceChangedError
+    from jasper.standardize import standardize
+
+    tried: dict[Path, str] = {}
+    for path in source.paths:
+        try:
+            return _manifest(standardize(path, scratch(), asset=source.asset, progress=report))
+        except SourceChangedError:
+            tried[path] = "it holds something else now"
+            source.mark_changed(path)
+        except (MediaIOError, OSError) as error:
+            tried[path] = str(error)
+    raise source.lost(tried)
+
+
+def _manifest(made: "Standardized") -> Standard:
+    return Standard(
+        encode=File.at(made.encode),
+        proxy=File.at(made.proxy),
+        frame_times=File.at(made.frame_times),
+        source_times=File.at(made.source_times),
+        frame_count=made.frame_count,
+        width=made.width,
+        height=made.height,
+        proxy_width=made.proxy_width,
+        proxy_height=made.proxy_height,
+        rate_numerator=made.rate.numerator if made.rate else 0,
+        rate_denominator=made.rate.denominator if made.rate else 1,
+        has_audio=made.has_audio,
+        remuxed=made.remuxed,
+    )
