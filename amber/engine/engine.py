@@ -141,40 +141,20 @@ class Engine:
     def _resolve(
         self, closure: Closure, snapshot: Snapshot, ask: Ask, key: str, lost: str | None, listener: Listener
     ) -> Feature:
-        """Resolve under one snapshot; a value found unreadable only at the end is made again."""
+        """Resolve under one snapshot, with a job that tells others how it stands."""
         step = self._step(closure, ask)
-        run = Run(self._shop, closure, snapshot, listener)
         job = Job(key, ask.algorithm, step.assets, "queued", owner_name(), time.time() + _JOB_SECONDS)
         self.store.catalog.put_job(job)
-        computed: list[ComputedStep] = []
-        joined = False
+
+        def listen(event: StepEvent) -> None:
+            if event.state == "started":
+                self.store.catalog.put_job(replace(job, state="running"))
+            listener(event)
+
         try:
-            while True:
-                if lost is not None:
-                    run.lose(lost)
-                trace = run.resolve(step)
-                fresh = [o for o in run.outcomes.values() if o.how in ("computed", "joined")]
-                computed += [ComputedStep(o.step, o.seconds) for o in fresh if o.how == "computed"]
-                joined = joined or any(o.how == "joined" for o in fresh)
-                try:
-                    feature = self._feature(
-                        closure, trace, computed=tuple(computed), hit=not computed and not joined
-                    )
-                    break
-                except (BlobMissingError, BlobCorruptError):
-                    lost = trace.value.sha256
-                    run.outcomes.clear()
+            feature = self._run(Run(self._shop, closure, snapshot, listen), closure, step, lost)
         except AmberError as error:
-            failed = Job(
-                key,
-                ask.algorithm,
-                step.assets,
-                "failed",
-                job.owner,
-                job.expires_at,
-                type(error).__name__,
-                str(error),
-            )
+            failed = replace(job, state="failed", error=type(error).__name__, message=str(error))
             self.store.catalog.put_job(failed)
             raise
         except BaseException:
@@ -182,6 +162,19 @@ class Engine:
             raise
         self.store.catalog.end_job(key)
         return feature
+
+    def _run(self, run: Run, closure: Closure, step: Step, lost: str | None) -> Feature:
+        """Resolve; a value that is found unreadable only at the end is made again."""
+        while True:
+            if lost is not None:
+                run.lose(lost)
+            trace = run.resolve(step)
+            computed = tuple(ComputedStep(o.step, o.seconds) for o in run.made if o.how == "computed")
+            try:
+                return self._feature(closure, trace, computed=computed, hit=not run.made)
+            except (BlobMissingError, BlobCorruptError):
+                lost = trace.value.sha256
+                run.outcomes.pop(step)
 
     def _source(self, asset: str) -> Source:
         paths = tuple(Path(at.uri) for at in self.store.catalog.locations(asset))
