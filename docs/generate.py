@@ -1,0 +1,365 @@
+"""Writes `docs/reference/` from the code: what a command, an error, a table or an algorithm is, the code itself says.
+
+`make docs` runs this; a test fails where a page differs from what this would write.
+"""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+#: The packages whose source is read.
+PACKAGES = ("amber", "jasper", "algorithms")
+#: Variables that no field of `Settings` stands for, and what they do.
+FURTHER_VARIABLES = {
+    "AMBER_DEBUG": "Set to anything, an error is printed with its traceback as well.",
+}
+NOTE = "<!-- Written by `make docs` from the code; change it there. -->\n"
+
+
+def main() -> None:
+    """Write every page that differs."""
+    for name, text in pages().items():
+        path = REFERENCE / name
+        if not path.is_file() or path.read_text() != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print(f"wrote {path.relative_to(ROOT)}")
+
+
+def pages() -> dict[str, str]:
+    """File name → the text that it must have."""
+    return {
+        "algorithms.md": algorithms_page(),
+        "cli.md": cli_page(),
+        "environment.md": environment_page(),
+        "errors.md": errors_page(),
+        "layers.md": layers_page(),
+        "tables.md": tables_page(),
+    }
+
+
+def _page(title: str, introduction: str, sections: Iterable[str]) -> str:
+    return "\n".join([NOTE, f"# {title}\n", f"{introduction}\n", *sections]).rstrip() + "\n"
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table; empty without rows."""
+    names = tuple(header)
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") or "–" for cell in row) + " |" for row in rows]
+    if not lines:
+        return ""
+    return "\n".join(["| " + " | ".join(names) + " |", "|" + "---|" * len(names), *lines, ""])
+
+
+def _sentence(text: str | None) -> str:
+    """The text in one line."""
+    return " ".join((text or "").split())
+
+
+# commands
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command with its full name (`amber algorithms lock`), groups included where they do something."""
+    import typer
+
+    from amber.cli.app import app
+
+    def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+        names = command.list_commands(typer.Context(command)) if hasattr(command, "list_commands") else []
+        if not names or getattr(command, "invoke_without_command", False):
+            yield name, command
+        for inner in names:
+            yield from walk(f"{name} {inner}", command.get_command(typer.Context(command), inner))
+
+    root = typer.main.get_command(app)
+    for name in root.list_commands(typer.Context(root)):  # type: ignore[attr-defined]
+        yield from walk(f"amber {name}", root.get_command(typer.Context(root), name))  # type: ignore[attr-defined]
+
+
+def cli_page() -> str:
+    """The commands with their arguments and options."""
+    sections = []
+    for name, command in commands():
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        usage = " ".join([name, *(_usage(argument) for argument in arguments)])
+        rows = [
+            (f"`{_usage(parameter)}`" if parameter in arguments else _spelled(parameter), _help(parameter))
+            for parameter in command.params
+            if parameter.name != "help" and not getattr(parameter, "hidden", False)
+        ]
+        sections += [
+            f"## `{usage}`\n",
+            f"{inspect.cleandoc(command.help or '').replace(chr(8), '')}\n",
+            _table(("argument or option", "meaning"), rows),
+        ]
+    introduction = (
+        "`--json` prints one stable document on stdout; progress and messages go to stderr.\n"
+        "Exit codes: 0 done, 1 the request failed, 2 wrong usage, 3 not found, "
+        "130 interrupted (nothing is left half-written)."
+    )
+    return _page("Commands", introduction, sections)
+
+
+def _usage(parameter: Any) -> str:
+    name = parameter.metavar or parameter.name.upper()
+    return name if parameter.required else f"[{name}]"
+
+
+def _spelled(parameter: Any) -> str:
+    spelled = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
+    is_flag = getattr(parameter, "is_flag", False)
+    return spelled if is_flag else f"{spelled} `{parameter.metavar or parameter.type.name.upper()}`"
+
+
+def _help(parameter: Any) -> str:
+    text = _sentence(getattr(parameter, "help", ""))
+    default = parameter.default
+    if isinstance(default, str | int | float) and not isinstance(default, bool):
+        text += f" Default: `{default}`."
+    return text
+
+
+# errors
+
+
+def modules(package: str) -> Iterator[ModuleType]:
+    """A package's modules, itself first."""
+    root = importlib.import_module(package)
+    yield root
+    for found in pkgutil.walk_packages(root.__path__, f"{package}."):
+        yield importlib.import_module(found.name)
+
+
+def errors() -> dict[str, list[type[Exception]]]:
+    """Module → the exception classes that it defines, as they stand there."""
+    found = {}
+    for package in PACKAGES:
+        for module in modules(package):
+            classes = [
+                value
+                for value in vars(module).values()
+                if inspect.isclass(value)
+                and issubclass(value, Exception)
+                and value.__module__ == module.__name__
+            ]
+            if classes:
+                found[module.__name__] = classes
+    return found
+
+
+def errors_page() -> str:
+    """The error classes: parent, exit code, whether to try again, and what each means."""
+    from amber.cli.exits import exit_code
+
+    sections = []
+    for module, classes in sorted(errors().items()):
+        rows = [
+            (
+                f"`{error.__name__}`",
+                f"`{error.__bases__[0].__name__}`",
+                str(exit_code(error.__new__(error))),
+                "yes" if getattr(error, "retryable", False) else "no",
+                _sentence(error.__doc__),
+            )
+            for error in classes
+        ]
+        sections += [f"## `{module}`\n", _table(("error", "is a", "exit code", "try again", "means"), rows)]
+    introduction = (
+        "Every error that is raised on purpose; its message says what was asked, what was found, and what there is.\n"
+        "*Try again* says whether the same call may succeed later although the caller changed nothing."
+    )
+    return _page("Errors", introduction, sections)
+
+
+# tables
+
+
+def tables_page() -> str:
+    """The tables of the catalogue with their columns."""
+    from amber.store.schema import metadata
+
+    sections = []
+    for table in sorted(metadata.tables.values(), key=lambda table: table.name):
+        rows = [
+            (
+                f"`{column.name}`",
+                str(column.type).lower() + ("" if column.nullable else ", not null"),
+                " and ".join(f"`{key.target_fullname}`" for key in column.foreign_keys),
+                _sentence(column.comment),
+            )
+            for column in table.columns
+        ]
+        key = ", ".join(f"`{column.name}`" for column in table.primary_key.columns)
+        sections += [
+            f"## `{table.name}`\n",
+            f"{_sentence(table.comment)}\nPrimary key: {key}.\n",
+            _table(("column", "type", "refers to", "meaning"), rows),
+        ]
+    return _page("Tables", "The catalogue, as the latest migration leaves it.", sections)
+
+
+# algorithms
+
+
+def algorithms_page() -> str:
+    """The algorithms that a deployment loads unless it says otherwise."""
+    from algorithms import ALGORITHMS
+
+    return _page(
+        "Algorithms",
+        "What is loaded unless `AMBER_ALGORITHMS` says otherwise.\n"
+        "A setting is part of the key, resources are not.",
+        [section for algorithm in ALGORITHMS for section in _algorithm_sections(algorithm)],
+    )
+
+
+def _algorithm_sections(algorithm: Any) -> list[str]:
+    from amber.codec import columns
+
+    settings = [
+        (f"`{algorithm.name}.{s.name}`", f"`{_type_name(s.annotation)}`", f"`{s.default}`")
+        for s in algorithm.settings
+    ]
+    stored = [
+        (f"`{c.name}`", f"`{'file' if c.is_file else c.element}`", " × ".join(c.axes) or c.kind)
+        for c in columns(algorithm.result)
+    ]
+    inputs = [f"{_arity(i.arity)}`{i.type.__name__}` as `{i.name}`" for i in algorithm.inputs]
+    inputs += [
+        f"the weights `{w.weights.name}` (`{w.weights.sha256[:16]}…`) as `{w.name}`"
+        for w in algorithm.weights
+    ]
+    resources = f"{algorithm.cpus:g} processors" if algorithm.cpus != 1 else "1 processor"
+    resources += f", {algorithm.gpus:g} accelerators" if algorithm.gpus else ""
+    return [
+        f"## `{algorithm.name}` version `{algorithm.version}`\n",
+        f"{inspect.cleandoc(algorithm.function.__doc__ or '')}\n",
+        f"Made from {', '.join(inputs)}.\nUses {resources}.\n",
+        _table(("setting", "type", "default"), settings),
+        f"Result `{algorithm.result.__name__}`: {_sentence(algorithm.result.__doc__)}\n",
+        _table(("column", "Arrow type", "shape"), stored),
+    ]
+
+
+def _type_name(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def _arity(arity: str) -> str:
+    return {"one": "", "each": "each asset's ", "pair": "for each pair of assets the "}[arity]
+
+
+# environment
+
+
+def variables() -> set[str]:
+    """Every `AMBER_…` variable that the source names, but for those that it only refuses."""
+    from amber import settings
+
+    refused = set(getattr(settings, "_NOT_YET", ()))
+    source = "\n".join(
+        path.read_text() for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))
+    )
+    return set(re.findall(r"\bAMBER_[A-Z][A-Z_]*[A-Z]\b", source)) - refused
+
+
+def settings_fields() -> Iterator[tuple[str, str, str]]:
+    """Each field of `Settings`: name, default, and the comment above it."""
+    path = ROOT / "amber" / "settings.py"
+    lines = path.read_text().splitlines()
+    body = next(node for node in ast.parse(path.read_text()).body if getattr(node, "name", "") == "Settings")
+    assert isinstance(body, ast.ClassDef), "Settings is a class"
+    for field in body.body:
+        if isinstance(field, ast.AnnAssign):
+            first = field.lineno - 1
+            while lines[first - 1].lstrip().startswith("#:"):
+                first -= 1
+            comment = " ".join(
+                line.strip().removeprefix("#:").strip() for line in lines[first : field.lineno - 1]
+            )
+            yield ast.unparse(field.target), ast.unparse(field.value) if field.value else "", comment
+
+
+def environment_page() -> str:
+    """The environment variables and the settings of `amber.toml`."""
+    rows = []
+    for name, default, comment in settings_fields():
+        named = " ".join(f"`{variable}`" for variable in sorted(variables()) if variable in comment)
+        rows.append((named, f"`{name}`", f"`{default}`" if default else "", comment))
+    named_here = {variable for variable in variables() for row in rows if variable in row[0]}
+    further = []
+    for variable in sorted(variables() - named_here):
+        assert variable in FURTHER_VARIABLES, (
+            f"{variable} has no sentence in FURTHER_VARIABLES of docs/generate.py"
+        )
+        further.append((f"`{variable}`", FURTHER_VARIABLES[variable]))
+    introduction = (
+        "A variable goes before `amber.toml`, which is looked for in the working directory and then in the home.\n"
+        "With nothing set, everything works: SQLite and files under `~/.amber`."
+    )
+    sections = [_table(("variable", "in `amber.toml`", "default", "meaning"), rows)]
+    sections += [_table(("variable", "meaning"), further)]
+    return _page("Environment", introduction, sections)
+
+
+# layers
+
+
+#: Layer → its modules, from those who ask down to those who are asked.
+LAYERS: dict[str, tuple[str, ...]] = {
+    "command line": ("amber/cli",),
+    "Python entry": ("amber/client.py",),
+    "engine": ("amber/engine",),
+    "store": ("amber/store", "migrations"),
+    "codec, registry, lock": ("amber/codec.py", "amber/registry.py", "amber/lock.py"),
+    "keys, plan": ("amber/keys.py", "amber/plan.py"),
+    "declaration": ("amber/algorithm.py", "amber/weights.py", "amber/progress.py"),
+    "settings, errors": ("amber/settings.py", "amber/errors.py", "amber/__init__.py"),
+    "conformance suite": ("amber/testing.py", "amber/testing"),
+    "media access": ("jasper",),
+    "algorithms": ("algorithms",),
+}
+
+
+def layer_files() -> dict[str, list[Path]]:
+    """Layer → the files that it consists of."""
+    found = {}
+    for layer, places in LAYERS.items():
+        paths = [ROOT / place for place in places]
+        files = [path for path in paths if path.is_file()]
+        files += [file for path in paths if path.is_dir() for file in path.rglob("*.py")]
+        found[layer] = sorted(file for file in files if "__pycache__" not in file.parts)
+    return {layer: files for layer, files in found.items() if files}
+
+
+def layers_page() -> str:
+    """The size of each layer."""
+    rows = []
+    for layer, files in layer_files().items():
+        names = " ".join(f"`{place}`" for place in LAYERS[layer] if (ROOT / place).exists())
+        lines = sum(written_lines(file) for file in files)
+        rows.append((layer, names, f"{round(lines, -1):,}"))
+    introduction = (
+        "Lines that hold something, comments and docstrings included; from those who ask down to those who are asked.\n"
+        "A test lets a size drift by a fifth before it wants this page written again.\n"
+        "What each layer is for stands in [architecture.md](../architecture.md)."
+    )
+    return _page("The size of each layer", introduction, [_table(("layer", "where", "lines"), rows)])
+
+
+def written_lines(path: Path) -> int:
+    """The lines of a file that are not blank."""
+    return sum(1 for line in path.read_text().splitlines() if line.strip())
+
+
+if __name__ == "__main__":
+    main()
