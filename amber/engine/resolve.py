@@ -81,9 +81,9 @@ class Run:
         if linked is not None and self._is_usable(linked):
             return self._done(Outcome(step, linked, "hit"))
         while True:
-            task, inputs = self._prepare(step)
+            task = self._prepare(step)
             try:
-                return self._done(self._find_or_make(task, inputs, key))
+                return self._done(self._find_or_make(task, key))
             except InputLostError as error:
                 self._lose(error.entry)
 
@@ -109,10 +109,10 @@ class Run:
         sha256 = trace.value.sha256
         return sha256 not in self._lost and bool(self._shop.store.blobs.present([sha256]))
 
-    def _prepare(self, step: Step) -> tuple[Task, dict[Step, Trace]]:
+    def _prepare(self, step: Step) -> Task:
         """The step's inputs, made ready, and its recipe."""
         node = self._closure.nodes[step.algorithm]
-        entries, traces = [], {}
+        entries = []
         for wanted in self._closure.inputs(step):
             if wanted.step is None:
                 entries.append(Entry(wanted, wanted.label, None))
@@ -121,12 +121,11 @@ class Run:
                 trace = self.resolve(wanted.step)
             except AmberError as error:
                 raise failures.input_error(step, error) from error
-            traces[wanted.step] = trace
             entries.append(Entry(wanted, trace.value.sha256, trace.recipe))
         made = recipe(
             node, step, self._snapshot, [(e.input.parameter, e.input.label, e.value) for e in entries]
         )
-        return Task(node, step, made, tuple(entries), self._types(node)), traces
+        return Task(node, step, made, tuple(entries), self._types(node))
 
     def _types(self, node: Node) -> dict[str, type]:
         types = {
@@ -134,23 +133,22 @@ class Run:
         }
         return {BLOCKS: node.algorithm.result, **types}
 
-    def _find_or_make(self, task: Task, inputs: dict[Step, Trace], key: str) -> Outcome:
+    def _find_or_make(self, task: Task, key: str) -> Outcome:
         catalog = self._shop.store.catalog
         waited = False
         wait = FIRST_WAIT_SECONDS
-        made_with = self._fingerprint(task)
         while True:
             found = catalog.traces([task.recipe]).get(task.recipe)
             if found is not None and self._is_usable(found):
                 catalog.link(key, task.recipe, self._snapshot.epoch)
                 return Outcome(task.step, found, "joined" if waited else "linked")
             failure = catalog.failure(task.recipe)
-            if failure is not None and failures.is_final(failure, made_with):
+            if failure is not None and failures.is_final(failure, self._fingerprint(task)):
                 raise failures.remembered_error(failure)
             lease = self._shop.leases.take(task.recipe)
             if lease is not None:
                 try:
-                    outcome = self._make(task, key, lease, made_with)
+                    outcome = self._make(task, key, lease)
                 except StaleLeaseError:
                     outcome = None  # another worker took over; its result is looked for next
                 if outcome is not None:
@@ -161,7 +159,7 @@ class Run:
             self._shop.wait(wait)
             wait = min(wait * 1.5, LONGEST_WAIT_SECONDS)
 
-    def _make(self, task: Task, key: str, lease: Lease, made_with: str) -> Outcome | None:
+    def _make(self, task: Task, key: str, lease: Lease) -> Outcome | None:
         """Compute under the lease and commit; None if the value appeared before the lease was taken."""
         catalog = self._shop.store.catalog
         with self._shop.leases.held(lease):
@@ -177,7 +175,7 @@ class Run:
             except (InputLostError, StaleLeaseError):
                 raise
             except Exception as error:
-                raise self._failed(task, error, made_with) from error
+                raise self._failed(task, error) from error
             reason = "its stored bytes were lost" if before is not None else self._reason(task)
             new = NewTrace(
                 self._trace(task, made.value, made.cost.seconds),
@@ -190,10 +188,11 @@ class Run:
             self._lost.discard(trace.value.sha256)
             return Outcome(task.step, trace, "computed", made.cost.seconds)
 
-    def _failed(self, task: Task, error: Exception, made_with: str) -> AmberError:
+    def _failed(self, task: Task, error: Exception) -> AmberError:
         catalog = self._shop.store.catalog
         self._listener(StepEvent(task.step, "failed"))
         before = catalog.failure(task.recipe)
+        made_with = self._fingerprint(task)
         catalog.put_failure(failures.remember(error, task.recipe, made_with, task.node, task.step, before))
         return failures.attempt_error(task.node, task.step, error)
 
