@@ -197,6 +197,19 @@ class Disowned:
     assets: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True)
+class Audit:
+    """A note of something that somebody did to what is stored, or that the store did by itself."""
+
+    id: int
+    #: `invalidate`, `undo` or `heal`.
+    action: str
+    who: str
+    #: What was done to what, as a JSON object.
+    detail: Mapping[str, Any]
+    at: datetime | None = None
+
+
 class Catalog(Protocol):
     """Rows: assets, features, leases, failures, invalidations. Every method is one transaction."""
 
@@ -217,13 +230,25 @@ class Catalog(Protocol):
         """Assets in the order of their hashes, those with all these labels, from behind `after` on."""
 
     def set_title(self, asset: str, title: str) -> None:
-        """Name the asset for people."""
+        """Name the asset for people.
+
+        Raises:
+            AssetNotFoundError: There is no such asset.
+        """
 
     def set_labels(self, asset: str, labels: Mapping[str, str | None]) -> None:
-        """Set labels; None removes one."""
+        """Set labels; None removes one.
+
+        Raises:
+            AssetNotFoundError: There is no such asset.
+        """
 
     def put_location(self, location: Location) -> None:
-        """Record where an asset was seen; the same URI replaces what was known of it."""
+        """Record where an asset was seen; the same URI replaces what was known of it.
+
+        Raises:
+            AssetNotFoundError: The asset is not recorded.
+        """
 
     def location(self, uri: str) -> Location | None:
         """What was last seen at a URI."""
@@ -255,7 +280,7 @@ class Catalog(Protocol):
         """Those of the subjects of which anything was ever computed; any number of them."""
 
     def mean_seconds(self) -> dict[tuple[str, str], float]:
-        """(algorithm, version) → mean wall seconds of the computations so far."""
+        """(algorithm, version) → mean wall seconds of the commits that were kept."""
 
     def find_traces(self, recipe_prefix: str) -> list[Trace]:
         """Features whose id begins so."""
@@ -278,6 +303,7 @@ class Catalog(Protocol):
 
         Raises:
             StaleLeaseError: The lease is no longer this one; nothing is written.
+            FeatureNotFoundError: The lineage names a feature that is not committed; nothing is written.
         """
 
     # leases
@@ -285,7 +311,10 @@ class Catalog(Protocol):
     def take_lease(
         self, recipe: str, owner: str, seconds: float, *, despite_fence: int | None = None
     ) -> Lease | None:
-        """Take the lease if nobody holds it, it has expired, or its fence is `despite_fence` (a holder known dead)."""
+        """Take the lease if nobody holds it, it has expired, or its fence is `despite_fence` (a holder known dead).
+
+        An expired lease that nobody took is still its holder's: it can be renewed, and commits.
+        """
 
     def holder(self, recipe: str) -> Lease | None:
         """Who holds the lease now (expired ones count as not held)."""
@@ -305,7 +334,10 @@ class Catalog(Protocol):
         """Remember a failure; a later one of the same recipe replaces it."""
 
     def clear_failures(self, *, algorithm: str | None = None, asset: str | None = None) -> int:
-        """Forget failures, all or those of an algorithm or asset, and the failed jobs; how many."""
+        """Forget failures, all or those of an algorithm or asset (or both), and the failed jobs; how many failures.
+
+        A failed job goes with any failure below it, so the algorithm is not looked at in jobs.
+        """
 
     def put_job(self, job: Job) -> None:
         """Record an ask in flight; the same key replaces it."""
@@ -319,13 +351,23 @@ class Catalog(Protocol):
     # invalidations
 
     def invalidate(self, disowned: Sequence[Disowned], *, reason: str, who: str) -> list[Invalidation]:
-        """Append one record for each, never reusing an id, clear failures they cover, and raise the epoch, in one transaction."""
+        """Append one record for each, never reusing an id, clear failures they cover, and raise the epoch, in one transaction.
+
+        Failures are cleared by algorithm and asset, of every version.
+        """
 
     def undo(self, ids: Sequence[int], *, who: str) -> None:
-        """Flag records as undone and raise the epoch."""
+        """Flag records as undone and raise the epoch; those undone already stay so.
+
+        Raises:
+            NotFoundError: There is no record of an id; nothing is written.
+        """
 
     def invalidations(self) -> list[Invalidation]:
         """All records, oldest first."""
+
+    def audits(self) -> list[Audit]:
+        """What was done to the store, oldest first."""
 
     # lineage and upkeep
 
@@ -358,7 +400,7 @@ class Blobs(Protocol):
         """Keep bytes; durable when it returns, and never visible half-written. Replaces a damaged copy."""
 
     def put_file(self, path: Path) -> Blob:
-        """Keep a file, which is moved or copied away; otherwise as `put`."""
+        """Keep a file; otherwise as `put`. A file in the store's scratch folder is moved, any other is copied."""
 
     def read(self, sha256: str) -> bytes:
         """The bytes.

@@ -1,0 +1,21 @@
+"""The catalogue in SQL: every row of the protocol, on SQLite (and, by the same statements, on PostgreSQL)."""
+
+from pathlib import Path
+
+from amber.store.sql.assets import AssetRows
+from amber.store.sql.commits import CommitRows
+from amber.store.sql.failures import FailureRows
+from amber.store.sql.invalidations import InvalidationRows
+from amber.store.sql.leases import LeaseRows
+from amber.store.sql.lineage import LineageRows
+from amber.store.sql.session import sqlite_engine
+from amber.store.sql.traces import TraceRows
+
+
+class SqlCatalog(AssetRows, TraceRows, CommitRows, LeaseRows, FailureRows, InvalidationRows, LineageRows):
+    """A catalogue in a database; each method is one transaction, from any number of threads and processes."""
+
+    @classmethod
+    def at(cls, path: Path) -> "SqlCatalog":
+        """The catalogue in an SQLite file that has its tables already (`amber.store.open` sees to that)."""
+        return cls(sqlite_engine(path), path)

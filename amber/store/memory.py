@@ -1,0 +1,434 @@
+"""A catalogue in memory: the protocol's definition in its plainest form, and a quick one for tests."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from amber import keys
+from amber.errors import (
+    AssetNotFoundError,
+    FeatureNotFoundError,
+    NotFoundError,
+    StaleLeaseError,
+)
+from amber.keys import Snapshot
+from amber.store.protocol import (
+    AssetRecord,
+    Audit,
+    Blob,
+    Cost,
+    Disowned,
+    Failure,
+    Invalidation,
+    Job,
+    Lease,
+    Location,
+    Lookup,
+    NewTrace,
+    Trace,
+    TraceInput,
+)
+from amber.store.rows import is_digest_prefix, snapshot_of
+
+
+@dataclass
+class _Rows:
+    """All rows; dictionaries keep the order in which they were written."""
+
+    epoch: int = 0
+    fence: int = 0
+    assets: dict[str, AssetRecord] = field(default_factory=dict)
+    locations: dict[str, Location] = field(default_factory=dict)
+    commits: dict[str, NewTrace] = field(default_factory=dict)
+    resolved: dict[str, str] = field(default_factory=dict)
+    seconds: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    invalidations: list[Invalidation] = field(default_factory=list)
+    audits: list[Audit] = field(default_factory=list)
+
+
+class MemoryCatalog:
+    """A catalogue that ends with its process; every method holds one lock."""
+
+    def __init__(self) -> None:
+        self._rows = _Rows()
+        self._lock = threading.RLock()
+
+    # assets
+
+    def put_asset(self, asset: AssetRecord) -> bool:
+        """See the protocol."""
+        with self._lock:
+            if asset.asset in self._rows.assets:
+                return False
+            self._rows.assets[asset.asset] = replace(asset, added_at=asset.added_at or datetime.now(UTC))
+            return True
+
+    def asset(self, asset: str) -> AssetRecord | None:
+        """See the protocol."""
+        with self._lock:
+            return self._rows.assets.get(asset)
+
+    def find_assets(self, name: str) -> list[AssetRecord]:
+        """See the protocol."""
+        prefix = name.lower() if len(name) >= 6 and is_digest_prefix(name.lower()) else None
+        return [
+            record
+            for record in self.assets()
+            if record.title == name or (prefix is not None and record.asset.startswith(prefix))
+        ]
+
+    def assets(
+        self, where: Mapping[str, str] | None = None, *, after: str = "", limit: int | None = None
+    ) -> list[AssetRecord]:
+        """See the protocol."""
+        wanted = (where or {}).items()
+        with self._lock:
+            found = [self._rows.assets[asset] for asset in sorted(self._rows.assets) if asset > after]
+        return [record for record in found if wanted <= record.labels.items()][:limit]
+
+    def set_title(self, asset: str, title: str) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._rows.assets[asset] = replace(self._known(asset), title=title)
+
+    def set_labels(self, asset: str, labels: Mapping[str, str | None]) -> None:
+        """See the protocol."""
+        with self._lock:
+            record = self._known(asset)
+            merged = {**record.labels, **labels}
+            kept = {name: value for name, value in merged.items() if value is not None}
+            self._rows.assets[asset] = replace(record, labels=kept)
+
+    def put_location(self, location: Location) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._known(location.asset)
+            self._rows.locations.pop(location.uri, None)
+            seen = replace(location, seen_at=location.seen_at or datetime.now(UTC))
+            self._rows.locations[location.uri] = seen
+
+    def location(self, uri: str) -> Location | None:
+        """See the protocol."""
+        with self._lock:
+            return self._rows.locations.get(uri)
+
+    def locations(self, asset: str) -> list[Location]:
+        """See the protocol."""
+        with self._lock:
+            seen = list(self._rows.locations.values())
+        return [at for at in reversed(seen) if at.asset == asset and not at.changed]
+
+    def mark_changed(self, uri: str) -> None:
+        """See the protocol."""
+        with self._lock:
+            if uri in self._rows.locations:
+                self._rows.locations[uri] = replace(self._rows.locations[uri], changed=True)
+
+    def _known(self, asset: str) -> AssetRecord:
+        record = self._rows.assets.get(asset)
+        if record is None:
+            raise AssetNotFoundError(f"no asset {asset[:16]}… is recorded")
+        return record
+
+    # the two lookups
+
+    def snapshot(self) -> Snapshot:
+        """See the protocol."""
+        with self._lock:
+            return snapshot_of(
+                self._rows.epoch, [record for record in self._rows.invalidations if not record.undone]
+            )
+
+    def lookup(self, key: str) -> Lookup:
+        """See the protocol."""
+        with self._lock:
+            recipe = self._rows.resolved.get(key)
+            return Lookup(self._rows.epoch, None if recipe is None else self._rows.commits[recipe].trace)
+
+    def lookup_many(self, keys: Sequence[str]) -> tuple[int, dict[str, Trace]]:
+        """See the protocol."""
+        with self._lock:
+            rows = self._rows
+            found = {key: rows.commits[rows.resolved[key]].trace for key in keys if key in rows.resolved}
+            return rows.epoch, found
+
+    def traces(self, recipes: Sequence[str]) -> dict[str, Trace]:
+        """See the protocol."""
+        with self._lock:
+            return {
+                recipe: self._rows.commits[recipe].trace for recipe in recipes if recipe in self._rows.commits
+            }
+
+    def traces_of(self, subject: str) -> list[Trace]:
+        """See the protocol."""
+        return [trace for trace in self._newest_first() if _subject(trace) == subject]
+
+    def traced_subjects(self, subjects: Sequence[str]) -> set[str]:
+        """See the protocol."""
+        return set(subjects) & {_subject(trace) for trace in self._newest_first()}
+
+    def mean_seconds(self) -> dict[tuple[str, str], float]:
+        """See the protocol."""
+        with self._lock:
+            return {name: sum(seconds) / len(seconds) for name, seconds in self._rows.seconds.items()}
+
+    def find_traces(self, recipe_prefix: str) -> list[Trace]:
+        """See the protocol."""
+        found = [trace for trace in self._newest_first() if trace.recipe.startswith(recipe_prefix.lower())]
+        return sorted(found, key=lambda trace: trace.recipe)
+
+    def features(self, asset: str) -> list[Trace]:
+        """See the protocol."""
+        return [trace for trace in self._newest_first() if asset in trace.assets]
+
+    def _newest_first(self) -> list[Trace]:
+        with self._lock:
+            return [new.trace for new in reversed(self._rows.commits.values())]
+
+    # commits
+
+    def link(self, key: str, recipe: str, epoch: int) -> bool:
+        """See the protocol."""
+        with self._lock:
+            if self._rows.epoch != epoch or recipe not in self._rows.commits:
+                return False
+            self._rows.resolved[key] = recipe
+            return True
+
+    def commit(self, lease: Lease, new: NewTrace, *, key: str, epoch: int, lost: str | None = None) -> Trace:
+        """See the protocol."""
+        with self._lock:
+            self._check(lease, new)
+            recipe = new.trace.recipe
+            there = self._rows.commits.get(recipe)
+            is_linkable = self._rows.epoch == epoch
+            if there is None:
+                self._keep(new)
+            elif there.trace.value.sha256 == lost and new.trace.value.sha256 != lost:
+                self._heal(there.trace, new)
+            del self._rows.leases[recipe]
+            self._rows.failures.pop(recipe, None)
+            if is_linkable:
+                self._rows.resolved[key] = recipe
+            return self._rows.commits[recipe].trace
+
+    def _check(self, lease: Lease, new: NewTrace) -> None:
+        held = self._rows.leases.get(new.trace.recipe)
+        if held is None or held.fence != lease.fence or lease.recipe != new.trace.recipe:
+            raise StaleLeaseError()
+        for entry in new.inputs:
+            if entry.recipe is not None and entry.recipe not in self._rows.commits:
+                raise FeatureNotFoundError(
+                    f"the input {entry.parameter} names no committed feature: {entry.recipe}"
+                )
+
+    def _keep(self, new: NewTrace) -> None:
+        trace = replace(new.trace, created_at=new.trace.created_at or datetime.now(UTC))
+        self._rows.commits[trace.recipe] = replace(new, trace=trace)
+        self._rows.seconds.setdefault((trace.algorithm, trace.version), []).append(trace.seconds)
+
+    def _heal(self, old: Trace, new: NewTrace) -> None:
+        rows = self._rows
+        tainted = {old.recipe, *self._made_from_value(old.value.sha256)}
+        rows.resolved = {key: recipe for key, recipe in rows.resolved.items() if recipe not in tainted}
+        self._keep(new)
+        rows.epoch += 1
+        detail = {"recipe": old.recipe, "lost": old.value.sha256, "value": new.trace.value.sha256}
+        self._note("heal", "store", detail)
+
+    def _made_from_value(self, sha256: str) -> set[str]:
+        """The recipes of what was made from a value, transitively."""
+        values, found = {sha256}, set[str]()
+        while True:
+            reached = {
+                recipe: new.trace.value.sha256
+                for recipe, new in self._rows.commits.items()
+                if any(entry.value in values for entry in new.inputs)
+            }
+            if reached.keys() <= found:
+                return found
+            found |= reached.keys()
+            values |= set(reached.values())
+
+    def _note(self, action: str, who: str, detail: Mapping[str, Any]) -> None:
+        number = len(self._rows.audits) + 1
+        self._rows.audits.append(Audit(number, action, who, detail, datetime.now(UTC)))
+
+    # leases
+
+    def take_lease(
+        self, recipe: str, owner: str, seconds: float, *, despite_fence: int | None = None
+    ) -> Lease | None:
+        """See the protocol."""
+        with self._lock:
+            held = self.holder(recipe)
+            if held is not None and held.fence != despite_fence:
+                return None
+            self._rows.fence += 1
+            lease = Lease(recipe, self._rows.fence, owner, time.time() + seconds)
+            self._rows.leases[recipe] = lease
+            return lease
+
+    def holder(self, recipe: str) -> Lease | None:
+        """See the protocol."""
+        with self._lock:
+            lease = self._rows.leases.get(recipe)
+            return lease if lease is not None and lease.expires_at > time.time() else None
+
+    def renew_leases(self, leases: Sequence[Lease], seconds: float) -> set[str]:
+        """See the protocol."""
+        with self._lock:
+            held = [lease for lease in leases if self._is_held(lease)]
+            for lease in held:
+                self._rows.leases[lease.recipe] = replace(lease, expires_at=time.time() + seconds)
+            return {lease.recipe for lease in held}
+
+    def release_lease(self, lease: Lease) -> None:
+        """See the protocol."""
+        with self._lock:
+            if self._is_held(lease):
+                del self._rows.leases[lease.recipe]
+
+    def _is_held(self, lease: Lease) -> bool:
+        held = self._rows.leases.get(lease.recipe)
+        return held is not None and held.fence == lease.fence
+
+    # failures and jobs
+
+    def failure(self, recipe: str) -> Failure | None:
+        """See the protocol."""
+        with self._lock:
+            return self._rows.failures.get(recipe)
+
+    def put_failure(self, failure: Failure) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._rows.failures[failure.recipe] = failure
+
+    def clear_failures(self, *, algorithm: str | None = None, asset: str | None = None) -> int:
+        """See the protocol."""
+        with self._lock:
+            cleared = [
+                failure.recipe
+                for failure in self._rows.failures.values()
+                if algorithm in (None, failure.algorithm) and (asset is None or asset in failure.assets)
+            ]
+            for recipe in cleared:
+                del self._rows.failures[recipe]
+            self._rows.jobs = {
+                key: job
+                for key, job in self._rows.jobs.items()
+                if job.state != "failed" or (asset is not None and asset not in job.assets)
+            }
+            return len(cleared)
+
+    def put_job(self, job: Job) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._rows.jobs[job.key] = job
+
+    def job(self, key: str) -> Job | None:
+        """See the protocol."""
+        with self._lock:
+            return self._rows.jobs.get(key)
+
+    def end_job(self, key: str) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._rows.jobs.pop(key, None)
+
+    # invalidations
+
+    def invalidate(self, disowned: Sequence[Disowned], *, reason: str, who: str) -> list[Invalidation]:
+        """See the protocol."""
+        with self._lock:
+            records = []
+            for one in disowned:
+                assets = None if one.assets is None else tuple(sorted(set(one.assets)))
+                number = len(self._rows.invalidations) + 1
+                records.append(Invalidation(number, one.algorithm, one.version, assets, reason, who))
+                self._rows.invalidations.append(records[-1])
+                for asset in assets if assets is not None else (None,):
+                    self.clear_failures(algorithm=one.algorithm, asset=asset)
+            self._rows.epoch += 1
+            self._note("invalidate", who, {"ids": [record.id for record in records], "reason": reason})
+            return records
+
+    def undo(self, ids: Sequence[int], *, who: str) -> None:
+        """See the protocol."""
+        with self._lock:
+            for number in ids:
+                if not 1 <= number <= len(self._rows.invalidations):
+                    raise NotFoundError(f"there is no invalidation {number}")
+            for number in ids:
+                self._rows.invalidations[number - 1] = replace(
+                    self._rows.invalidations[number - 1], undone=True
+                )
+            self._rows.epoch += 1
+            self._note("undo", who, {"ids": list(ids)})
+
+    def invalidations(self) -> list[Invalidation]:
+        """See the protocol."""
+        with self._lock:
+            return list(self._rows.invalidations)
+
+    def audits(self) -> list[Audit]:
+        """See the protocol."""
+        with self._lock:
+            return list(self._rows.audits)
+
+    # lineage and upkeep
+
+    def made_from(self, recipe: str) -> list[TraceInput]:
+        """See the protocol."""
+        with self._lock:
+            new = self._rows.commits.get(recipe)
+            return list(new.inputs) if new is not None else []
+
+    def used_by(self, recipe: str) -> list[Trace]:
+        """See the protocol."""
+        with self._lock:
+            made = [
+                new.trace
+                for new in self._rows.commits.values()
+                if any(entry.recipe == recipe for entry in new.inputs)
+            ]
+        return made[::-1]
+
+    def reason(self, recipe: str) -> str:
+        """See the protocol."""
+        with self._lock:
+            new = self._rows.commits.get(recipe)
+            return new.reason if new is not None else ""
+
+    def cost(self, recipe: str) -> Cost | None:
+        """See the protocol."""
+        with self._lock:
+            new = self._rows.commits.get(recipe)
+            return new.cost if new is not None else None
+
+    def referenced_blobs(self) -> Iterator[tuple[Blob, str]]:
+        """See the protocol."""
+        with self._lock:
+            commits = list(self._rows.commits.values())
+        named = {
+            blob.sha256: (blob, new.trace.recipe) for new in commits for blob in (new.trace.value, *new.files)
+        }
+        return iter(named.values())
+
+    def problems(self) -> list[str]:
+        """See the protocol: here rows cannot contradict each other."""
+        return []
+
+    def close(self) -> None:
+        """See the protocol."""
+
+
+def _subject(trace: Trace) -> str:
+    return keys.subject(trace.algorithm, trace.version, trace.assets, trace.part)

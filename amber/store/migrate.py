@@ -1,0 +1,102 @@
+"""Brings the schema of a catalogue to the revision that this release works with."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+import amber
+from amber.errors import StoreUnavailableError
+from amber.store.sql.session import sqlite_engine, writing
+from amber.store.sqlite import REVISION, check_revision, connect, revision, speaking_plainly
+
+
+def migrations() -> Path:
+    """The folder of revisions: within the installed package, or, in the repository, beside it."""
+    package = Path(amber.__file__).parent
+    installed = package / "_migrations"
+    return installed if installed.exists() else package.parent / "migrations"
+
+
+def migrate(path: Path) -> bool:
+    """Bring the catalogue in this SQLite file to the current schema, making it if need be; whether anything was done.
+
+    Any number of processes may do so at once: one works, the others wait. Killed at any moment, it has done all or nothing.
+
+    Raises:
+        SchemaError: The file is something else, or was made by a newer release.
+        StoreError: It cannot be written.
+    """
+    _make_folder(path.parent)
+    with _alone(path):
+        found = current_revision(path)
+        if found == REVISION:
+            return False
+        if found is not None and found > REVISION:
+            check_revision(found, str(path))
+        _prepare(path)
+        _upgrade(path)
+        return True
+
+
+def current_revision(path: Path) -> str | None:
+    """The revision of the schema in this SQLite file; None where there is no file, or nothing in it.
+
+    Raises:
+        SchemaError: The file is something else.
+    """
+    if not path.exists():
+        return None
+    with closing(connect(path)) as connection, speaking_plainly(path):
+        return revision(connection)
+
+
+def config() -> Config:
+    """Alembic's settings for the revisions of this release."""
+    settings = Config()
+    settings.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    return settings
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailableError(f"the folder {folder} cannot be made: {error}") from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Holds a lock that the kernel lets go if this process dies."""
+    try:
+        file = path.with_suffix(".lock").open("ab")
+    except OSError as error:
+        raise StoreUnavailableError(f"the folder {path.parent} cannot be written: {error}") from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _prepare(path: Path) -> None:
+    """Make the file, in the mode in which readers and a writer do not wait for each other."""
+    path.touch()
+    with closing(connect(path)) as connection, speaking_plainly(path):
+        [mode] = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreUnavailableError(
+            f"the catalogue {path} must be on a local disk: SQLite offers no WAL there ({mode})"
+        )
+
+
+def _upgrade(path: Path) -> None:
+    engine = sqlite_engine(path)
+    settings = config()
+    try:
+        with writing(engine, path) as connection:
+            settings.attributes["connection"] = connection
+            command.upgrade(settings, "head")
+    finally:
+        engine.dispose()

@@ -1,0 +1,354 @@
+"""The tables of a catalogue, the same on SQLite and PostgreSQL.
+
+A digest is 32 bytes here and hex everywhere else; what repeats from feature to feature is written once and named by number.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import BigInteger
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: 32 bytes of SHA-256.
+Digest = LargeBinary(32)
+#: Row numbers: SQLite numbers rows by itself only where the type is INTEGER.
+Number = BigInteger().with_variant(Integer, "sqlite")
+#: Seconds since 1970, UTC.
+Seconds = Float(53)
+
+asset = Table(
+    "asset",
+    metadata,
+    Column("asset", Digest, primary_key=True, comment="The asset hash."),
+    Column("title", Text, nullable=False, index=True, comment="A name for people; in no key."),
+    Column("duration_seconds", Float(53), nullable=False, comment="How long it lasts."),
+    Column("frame_count", Integer, nullable=False, comment="Presented frames."),
+    Column("width", Integer, nullable=False, comment="Pixels across, upright."),
+    Column("height", Integer, nullable=False, comment="Pixels down, upright."),
+    Column("rate", Text, comment="Frames a second as a fraction (24000/1001); NULL if the timing varies."),
+    Column("partial", Boolean, nullable=False, comment="Whether only a part of the content could be read."),
+    Column(
+        "facts", Text, nullable=False, comment="Other facts about the content, as a JSON object; in no key."
+    ),
+    Column("added_at", Seconds, nullable=False, comment="When it was recorded."),
+    comment="Media content, named by its asset hash.",
+    sqlite_with_rowid=False,
+)
+
+label = Table(
+    "label",
+    metadata,
+    Column(
+        "asset", Digest, ForeignKey("asset.asset", ondelete="CASCADE"), primary_key=True, comment="The asset."
+    ),
+    Column("name", Text, primary_key=True, comment="The label's name."),
+    Column("value", Text, nullable=False, comment="The label's value."),
+    Index(None, "name", "value"),
+    comment="Labels that people gave to assets; in no key.",
+    sqlite_with_rowid=False,
+)
+
+location = Table(
+    "location",
+    metadata,
+    Column(
+        "id", Number, primary_key=True, comment="Rises with each sighting, so the latest has the largest."
+    ),
+    Column("uri", Text, nullable=False, unique=True, comment="Absolute path, or another URI."),
+    Column(
+        "asset",
+        Digest,
+        ForeignKey("asset.asset", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+        comment="The asset.",
+    ),
+    Column("file_digest", Digest, nullable=False, comment="SHA-256 of the whole file."),
+    Column("size_bytes", BigInteger, nullable=False, comment="Size of the file."),
+    Column(
+        "mtime_ns",
+        BigInteger,
+        nullable=False,
+        comment="Its modification time when it was read, in ns since 1970.",
+    ),
+    Column("metadata", Text, nullable=False, comment="Container name and tags, as a JSON object."),
+    Column("changed", Boolean, nullable=False, comment="Whether the file was found to hold something else."),
+    Column("seen_at", Seconds, nullable=False, comment="When it was read."),
+    comment="Where assets were seen; in no key.",
+    sqlite_autoincrement=True,
+)
+
+making = Table(
+    "making",
+    metadata,
+    Column("id", Number, primary_key=True, comment="Row number."),
+    Column("algorithm", Text, nullable=False, comment="The algorithm's name."),
+    Column("version", Text, nullable=False, comment="Its version."),
+    Column(
+        "part", Text, nullable=False, comment="`whole`, or `block` for one pair of titles out of several."
+    ),
+    Column("settings", Text, nullable=False, comment="Its own settings as canonical JSON."),
+    Column("computed", BigInteger, nullable=False, comment="How many computations were committed."),
+    Column("seconds", Float(53), nullable=False, comment="The wall seconds that they took in all."),
+    UniqueConstraint("algorithm", "version", "part", "settings"),
+    comment="What is the same for many features: how they were made, and what that cost in all.",
+)
+
+reason = Table(
+    "reason",
+    metadata,
+    Column("id", Number, primary_key=True, comment="Row number."),
+    Column("sentence", Text, nullable=False, unique=True, comment="Why something was computed."),
+    comment="The sentences that say why features were computed.",
+)
+
+value = Table(
+    "value",
+    metadata,
+    Column("id", Number, primary_key=True, comment="Row number."),
+    Column(
+        "sha256", Digest, nullable=False, unique=True, comment="SHA-256 of the bytes, and the blob's name."
+    ),
+    Column("size_bytes", BigInteger, nullable=False, comment="How many bytes."),
+    Column(
+        "lost",
+        Boolean,
+        nullable=False,
+        comment="Whether the bytes were lost and other bytes took their place.",
+    ),
+    comment="Every value and file that features have, or had before they were healed.",
+)
+
+trace = Table(
+    "trace",
+    metadata,
+    Column("id", Number, primary_key=True, comment="Rises with each commit; never used twice."),
+    Column(
+        "recipe",
+        Digest,
+        nullable=False,
+        unique=True,
+        comment="What it is made from, hashed; the feature's id.",
+    ),
+    Column("making", Number, ForeignKey("making.id"), nullable=False, comment="How it was made."),
+    Column("assets", LargeBinary, nullable=False, comment="The asset hashes, sorted, end to end."),
+    Column("generations", Text, comment="The generation of each asset, spaces between; NULL if all are 0."),
+    Column("value", Number, ForeignKey("value.id"), nullable=False, comment="The value: an Arrow IPC file."),
+    Column("reason", Number, ForeignKey("reason.id"), nullable=False, comment="Why it was computed."),
+    Column("seconds", Float(53), nullable=False, comment="Wall seconds that computing it took."),
+    Column("cpu_seconds", Float(53), nullable=False, comment="Processor seconds that computing it took."),
+    Column("peak_memory_bytes", BigInteger, nullable=False, comment="The most memory that its process had."),
+    Column("bytes_read", BigInteger, nullable=False, comment="Bytes that its process read meanwhile."),
+    Column("created_at", Seconds, nullable=False, comment="When it was committed."),
+    comment="Committed computations: recipe to value.",
+    sqlite_autoincrement=True,
+)
+
+trace_subject = Table(
+    "trace_subject",
+    metadata,
+    Column(
+        "subject",
+        Digest,
+        primary_key=True,
+        comment="Algorithm, version, part and assets, hashed (`keys.subject`).",
+    ),
+    Column("trace", Number, primary_key=True, comment="The feature."),
+    comment="Finds the features of an algorithm, version and assets, whatever the settings and inputs.",
+    sqlite_with_rowid=False,
+)
+
+trace_asset = Table(
+    "trace_asset",
+    metadata,
+    Column("asset", Digest, primary_key=True, comment="An asset hash."),
+    Column("trace", Number, primary_key=True, comment="A feature of it."),
+    comment="Finds the features of an asset, alone or together with others.",
+    sqlite_with_rowid=False,
+)
+
+trace_input = Table(
+    "trace_input",
+    metadata,
+    Column(
+        "trace", Number, ForeignKey("trace.id", ondelete="CASCADE"), primary_key=True, comment="The feature."
+    ),
+    Column("position", Integer, primary_key=True, comment="Order among its inputs, from 0."),
+    Column("parameter", Text, nullable=False, comment="The parameter under which the input entered."),
+    Column(
+        "label",
+        Text,
+        comment="Its asset hashes joined by +; NULL if they are those of `source`, or of the feature.",
+    ),
+    Column(
+        "value",
+        Number,
+        ForeignKey("value.id"),
+        index=True,
+        comment="The value that entered; NULL for an asset.",
+    ),
+    Column(
+        "source",
+        Number,
+        ForeignKey("trace.id"),
+        index=True,
+        comment="The feature that it was; NULL for an asset.",
+    ),
+    comment="Lineage: what entered each computation.",
+    sqlite_with_rowid=False,
+)
+
+trace_file = Table(
+    "trace_file",
+    metadata,
+    Column(
+        "trace", Number, ForeignKey("trace.id", ondelete="CASCADE"), primary_key=True, comment="The feature."
+    ),
+    Column("position", Integer, primary_key=True, comment="Order among its files, from 0."),
+    Column("value", Number, ForeignKey("value.id"), nullable=False, comment="The file's bytes."),
+    comment="Files that values name, such as an encode.",
+    sqlite_with_rowid=False,
+)
+
+resolved = Table(
+    "resolved",
+    metadata,
+    Column("key", Digest, primary_key=True, comment="The resolved key: the whole closure of an ask, hashed."),
+    Column("trace", Number, nullable=False, index=True, comment="The feature that answers it."),
+    comment="Finds a feature in one lookup; a cache that may be dropped at any time.",
+    sqlite_with_rowid=False,
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("recipe", Digest, primary_key=True, comment="What is being computed."),
+    Column("fence", BigInteger, nullable=False, comment="Larger than that of every earlier lease."),
+    Column("owner", Text, nullable=False, comment="Who computes it."),
+    Column("expires_at", Seconds, nullable=False, comment="When others may take over."),
+    comment="Workers' rights to compute.",
+)
+
+failure = Table(
+    "failure",
+    metadata,
+    Column("recipe", Digest, primary_key=True, comment="What could not be computed."),
+    Column(
+        "fingerprint",
+        Text,
+        nullable=False,
+        comment="Digest of the algorithm's source and of the asset's locations.",
+    ),
+    Column("failure_class", Text, nullable=False, comment="Whose fault: `input`, `algorithm` or `machine`."),
+    Column("error", Text, nullable=False, comment="Name of the error's class."),
+    Column("message", Text, nullable=False, comment="The error's sentence."),
+    Column("attempts", Integer, nullable=False, comment="How many failed."),
+    Column("retry_at", Seconds, comment="From when on another attempt is made; NULL: never by itself."),
+    Column("algorithm", Text, nullable=False, comment="The algorithm's name."),
+    Column("assets", LargeBinary, nullable=False, comment="The asset hashes, sorted, end to end."),
+    comment="Remembered failures.",
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("key", Digest, primary_key=True, comment="The resolved key that is asked for."),
+    Column("algorithm", Text, nullable=False, comment="The algorithm's name."),
+    Column("assets", LargeBinary, nullable=False, comment="The asset hashes, sorted, end to end."),
+    Column("state", Text, nullable=False, comment="`queued`, `running` or `failed`."),
+    Column("owner", Text, nullable=False, comment="Who works on it."),
+    Column("expires_at", Seconds, nullable=False, comment="When it counts as abandoned."),
+    Column("error", Text, nullable=False, comment="Name of the error's class, for a failed one."),
+    Column("message", Text, nullable=False, comment="The error's sentence, for a failed one."),
+    comment="Asks in flight, and those that failed.",
+)
+
+invalidation = Table(
+    "invalidation",
+    metadata,
+    Column(
+        "id",
+        Number,
+        primary_key=True,
+        autoincrement=False,
+        comment="The generation that it begins; never used twice.",
+    ),
+    Column("algorithm", Text, nullable=False, comment="The algorithm's name."),
+    Column("version", Text, nullable=False, comment="Its version."),
+    Column(
+        "everywhere",
+        Boolean,
+        nullable=False,
+        comment="Whether it covers all assets; else see invalidation_asset.",
+    ),
+    Column("reason", Text, nullable=False, comment="Why, in words."),
+    Column("who", Text, nullable=False, comment="By whom."),
+    Column("undone", Boolean, nullable=False, comment="Whether it was taken back."),
+    Column("made_at", Seconds, nullable=False, comment="When."),
+    comment="What was disowned; rows are only added and flagged.",
+)
+
+invalidation_asset = Table(
+    "invalidation_asset",
+    metadata,
+    Column(
+        "invalidation", Number, ForeignKey("invalidation.id"), primary_key=True, comment="The invalidation."
+    ),
+    Column("asset", Digest, primary_key=True, comment="An asset that it covers."),
+    comment="The assets of invalidations that do not cover all.",
+    sqlite_with_rowid=False,
+)
+
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="1: there is one row."),
+    Column(
+        "number",
+        BigInteger,
+        nullable=False,
+        comment="Rises when something stored may no longer be what it was.",
+    ),
+    CheckConstraint("id = 1", name="one_row"),
+    comment="The number by which every process notices invalidations, undos, heals and takedowns.",
+)
+
+sequence = Table(
+    "sequence",
+    metadata,
+    Column("name", Text, primary_key=True, comment="`fence` or `invalidation`."),
+    Column("number", BigInteger, nullable=False, comment="The last one given out."),
+    comment="Numbers that are never given out twice.",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Number, primary_key=True, comment="Row number."),
+    Column("action", Text, nullable=False, comment="`invalidate`, `undo` or `heal`."),
+    Column("who", Text, nullable=False, comment="By whom."),
+    Column("detail", Text, nullable=False, comment="What was done to what, as a JSON object."),
+    Column("at", Seconds, nullable=False, comment="When."),
+    comment="What was done to what is stored.",
+    sqlite_autoincrement=True,
+)

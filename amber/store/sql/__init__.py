@@ -1,0 +1,1 @@
+"""A catalogue in SQL, a file a noun."""

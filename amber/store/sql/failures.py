@@ -1,0 +1,77 @@
+"""Remembered failures, and asks in flight."""
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from amber.store.protocol import Failure, Job
+from amber.store.rows import packed, unpacked
+from amber.store.schema import failure as failures
+from amber.store.schema import job as jobs
+from amber.store.sql.session import Session, upsert
+
+
+class FailureRows(Session):
+    """The rows about what failed and what is being asked for."""
+
+    def failure(self, recipe: str) -> Failure | None:
+        """See the protocol."""
+        with self._reading() as connection:
+            row = connection.execute(
+                select(failures).where(failures.c.recipe == bytes.fromhex(recipe))
+            ).one_or_none()
+        if row is None:
+            return None
+        return Failure(**{**row._mapping, "recipe": recipe, "assets": unpacked(row.assets)})
+
+    def put_failure(self, failure: Failure) -> None:
+        """See the protocol."""
+        row: dict[str, Any] = {
+            **vars(failure),
+            "recipe": bytes.fromhex(failure.recipe),
+            "assets": packed(failure.assets),
+        }
+        with self._writing() as connection:
+            upsert(connection, failures, row, replacing=list(row))
+
+    def clear_failures(self, *, algorithm: str | None = None, asset: str | None = None) -> int:
+        """See the protocol."""
+        with self._writing() as connection:
+            return clear(connection, algorithm, asset)
+
+    def put_job(self, job: Job) -> None:
+        """See the protocol."""
+        row: dict[str, Any] = {**vars(job), "key": bytes.fromhex(job.key), "assets": packed(job.assets)}
+        with self._writing() as connection:
+            upsert(connection, jobs, row, replacing=list(row))
+
+    def job(self, key: str) -> Job | None:
+        """See the protocol."""
+        with self._reading() as connection:
+            row = connection.execute(select(jobs).where(jobs.c.key == bytes.fromhex(key))).one_or_none()
+        if row is None:
+            return None
+        return Job(**{**row._mapping, "key": key, "assets": unpacked(row.assets)})
+
+    def end_job(self, key: str) -> None:
+        """See the protocol."""
+        with self._writing() as connection:
+            connection.execute(delete(jobs).where(jobs.c.key == bytes.fromhex(key)))
+
+
+def clear(connection: Connection, algorithm: str | None, asset: str | None) -> int:
+    """Forget the failures of an algorithm and an asset (None: of any), and the failed jobs; how many failures."""
+    wanted = select(failures.c.recipe, failures.c.assets)
+    if algorithm is not None:
+        wanted = wanted.where(failures.c.algorithm == algorithm)
+    failed = select(jobs.c.key, jobs.c.assets).where(jobs.c.state == "failed")
+    recipes = [recipe for recipe, assets in connection.execute(wanted) if _covers(assets, asset)]
+    for recipe in recipes:
+        connection.execute(delete(failures).where(failures.c.recipe == recipe))
+    for key in [key for key, assets in connection.execute(failed) if _covers(assets, asset)]:
+        connection.execute(delete(jobs).where(jobs.c.key == key))
+    return len(recipes)
+
+
+def _covers(assets: bytes, asset: str | None) -> bool:
+    return asset is None or asset in unpacked(assets)

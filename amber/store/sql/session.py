@@ -1,0 +1,152 @@
+"""Transactions on a database, and the one place that knows one dialect from another."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, QueuePool, Table, create_engine, event, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from amber.errors import StoreUnavailableError
+from amber.store import schema
+from amber.store.sqlite import connect, plain
+
+#: Digests in one statement: well below the number of parameters that any database takes.
+CHUNK = 500
+_WRITES = "amber_writes"
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """An engine on an existing SQLite file; writers take their lock when they begin, so none fails half-way."""
+    engine = create_engine(
+        "sqlite://", creator=lambda: connect(path), poolclass=QueuePool, pool_size=8, max_overflow=-1
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine, where: Path) -> Iterator[Connection]:
+    """A transaction that writes: all or nothing, one writer after the other."""
+    with speaking_plainly(where), engine.execution_options(**{_WRITES: True}).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def speaking_plainly(where: Path) -> Iterator[None]:
+    """Turns errors of the database into ours."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error.orig, sqlite3.Error):
+            raise plain(error.orig, where) from error
+        raise StoreUnavailableError(f"the catalogue {where} failed: {error.orig}") from error
+    except sqlite3.Error as error:
+        raise plain(error, where) from error
+
+
+class Session:
+    """Opens the transactions in which the rows of a catalogue are read and written.
+
+    Args:
+        engine: The database.
+        where: How errors name it.
+    """
+
+    def __init__(self, engine: Engine, where: Path) -> None:
+        self._engine = engine
+        self._where = where
+        self._pid = os.getpid()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """One view of the database, whatever others write meanwhile."""
+        with speaking_plainly(self._where), self._connected().connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """All or nothing."""
+        with writing(self._connected(), self._where) as connection:
+            yield connection
+
+    def _connected(self) -> Engine:
+        if self._pid != os.getpid():
+            self._engine.dispose(close=False)
+            self._pid = os.getpid()
+        return self._engine
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._connected().dispose()
+
+
+def upsert(
+    connection: Connection, table: Table, values: dict[str, Any], *, replacing: Sequence[str] = ()
+) -> bool:
+    """Insert a row, or, where its primary key is there, replace these columns; whether anything was written."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(values)
+    keys = [column.name for column in table.primary_key]
+    if replacing:
+        statement = statement.on_conflict_do_update(
+            index_elements=keys, set_={name: values[name] for name in replacing}
+        )
+    else:
+        statement = statement.on_conflict_do_nothing()
+    return connection.execute(statement).rowcount > 0
+
+
+def number_of(
+    connection: Connection, table: Table, values: dict[str, Any], extra: dict[str, Any] | None = None
+) -> int:
+    """The number of the row with these values; inserted, with the extra ones, where there is none."""
+    wanted = select(table.c.id).where(*(table.c[name] == value for name, value in values.items()))
+    found = connection.execute(wanted).scalar()
+    if found is None:
+        upsert(connection, table, {**values, **(extra or {})})
+        found = connection.execute(wanted).scalar_one()
+    return int(found)
+
+
+def next_number(connection: Connection, name: str, count: int = 1) -> int:
+    """The first of `count` numbers that were never given out before."""
+    sequence = schema.sequence
+    statement = (
+        update(sequence)
+        .where(sequence.c.name == name)
+        .values(number=sequence.c.number + count)
+        .returning(sequence.c.number)
+    )
+    return int(connection.execute(statement).scalar_one()) - count + 1
+
+
+def current_epoch(connection: Connection, *, lock: bool = False) -> int:
+    """The epoch; with `lock`, nobody else raises it before this transaction ends."""
+    statement = select(schema.epoch.c.number)
+    return int(connection.execute(statement.with_for_update() if lock else statement).scalar_one())
+
+
+def raise_epoch(connection: Connection) -> None:
+    """Let every process notice."""
+    connection.execute(update(schema.epoch).values(number=schema.epoch.c.number + 1))
+
+
+def note(connection: Connection, action: str, who: str, detail: str, at: float) -> None:
+    """Write an audit row."""
+    connection.execute(insert(schema.audit).values(action=action, who=who, detail=detail, at=at))
+
+
+def chunks(digests: Sequence[str]) -> Iterator[list[bytes]]:
+    """Digests as bytes, so many at a time as one statement takes."""
+    for at in range(0, len(digests), CHUNK):
+        yield list(map(bytes.fromhex, digests[at : at + CHUNK]))

@@ -1,0 +1,137 @@
+"""Connections to the SQLite file of a home, and what its errors mean."""
+
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from amber.errors import SchemaError, StoreError, StoreFullError, StoreUnavailableError
+
+#: The schema that this release works with: the latest revision in `migrations/`.
+REVISION = "0001"
+#: How long a writer waits for another one.
+BUSY_SECONDS = 30.0
+#: FULL: a commit is on disk when it is acknowledged, so it survives a loss of power too, as the blob before it does.
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA synchronous = FULL",
+)
+#: Connections of a parent process: a child must neither use them nor close them, for that would drop the parent's locks.
+_inherited: list[sqlite3.Connection] = []
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to an existing file, in the driver's own mode (no hidden BEGIN), for one thread at a time.
+
+    Raises:
+        StoreError: It cannot be opened.
+    """
+    with speaking_plainly(path):
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
+        )
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        return connection
+
+
+def revision(connection: sqlite3.Connection) -> str | None:
+    """The revision of the schema; None where there are no tables yet.
+
+    Raises:
+        SchemaError: There are tables, but not those of a catalogue.
+    """
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "alembic_version" not in tables:
+        if tables:
+            raise SchemaError("the database is not a catalogue of Amber: it has tables, but no revision")
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def check_revision(found: str | None, where: str) -> None:
+    """See that a catalogue has the schema that this release works with.
+
+    Raises:
+        SchemaError: It is older or newer; says what to do.
+    """
+    if found == REVISION:
+        return
+    if found is not None and found > REVISION:
+        raise SchemaError(
+            f"the catalogue {where} has schema {found}, made by a newer Amber; this one works with {REVISION}: "
+            "install the newer one"
+        )
+    raise SchemaError(
+        f"the catalogue {where} has schema {found or 'none'}; this Amber works with {REVISION}: run `amber migrate`"
+    )
+
+
+class Connections:
+    """Open connections to one file, kept for the next who needs one; from any number of threads, and after a fork."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._pid = os.getpid()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def take(self) -> sqlite3.Connection:
+        """A connection that nobody else uses; give it back with `give`."""
+        if self._pid != os.getpid():
+            _inherited.extend(self._idle)
+            self._idle.clear()
+            self._pid = os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return connect(self._path)
+
+    def give(self, connection: sqlite3.Connection) -> None:
+        """Keep a connection, which is in no transaction, for the next."""
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close those that are idle."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+@contextmanager
+def speaking_plainly(path: Path) -> Iterator[None]:
+    """Turns the driver's errors into ours, which say what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise plain(error, path) from error
+
+
+def plain(error: sqlite3.Error, path: Path) -> StoreError:
+    """The error that one of the driver's means."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreUnavailableError(
+            f"another process has been writing to {path} for {BUSY_SECONDS:.0f} s: wait until it is done, then ask again"
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFullError(f"no space is left for the catalogue {path}: free some, then ask again")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
+        return StoreUnavailableError(
+            f"the catalogue {path} cannot be opened and written ({error}): see that it is there and on a local disk, "
+            "and that this user may write it and its folder"
+        )
+    if code == sqlite3.SQLITE_NOTADB:
+        return SchemaError(f"{path} is not a catalogue of Amber: move it away, or put a backup in its place")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StoreError(f"the catalogue {path} is damaged ({error}): put a backup in its place")
+    if str(error).startswith(("no such table", "no such column")):
+        return SchemaError(f"the catalogue {path} has another schema ({error}): run `amber migrate`")
+    return StoreError(f"the catalogue {path} failed: {error}")

@@ -1,0 +1,145 @@
+"""The catalogue of a home as a process meets it: what a warm ask reads comes straight from the driver.
+
+Importing SQLAlchemy takes a fifth of a second, and a statement through it takes several times what SQLite takes for these,
+so the few reads of a warm ask are written out here; everything else is handed to `SqlCatalog`, which is loaded when it is
+first needed.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from amber.keys import Snapshot
+from amber.store.protocol import AssetRecord, Invalidation, Location, Lookup
+from amber.store.rows import asset_of, digest_range, is_digest_prefix, location_of, snapshot_of, trace_of
+from amber.store.sqlite import Connections, plain
+
+if TYPE_CHECKING:
+    from amber.store.catalog import SqlCatalog as _Cold
+else:
+    _Cold = object
+
+#: The epoch, and what `rows.trace_of` reads, in its order.
+_LOOKUP = """
+    SELECT e.number, t.recipe, m.algorithm, m.version, m.part, t.assets, t.generations, m.settings,
+           v.sha256, v.size_bytes, t.seconds, t.created_at
+    FROM epoch e
+    LEFT JOIN resolved r ON r.key = ?
+    LEFT JOIN trace t ON t.id = r.trace
+    LEFT JOIN making m ON m.id = t.making
+    LEFT JOIN value v ON v.id = t.value
+"""
+_SNAPSHOT = """
+    SELECT e.number, i.id, i.algorithm, i.version, i.everywhere, a.asset
+    FROM epoch e
+    LEFT JOIN invalidation i ON NOT i.undone
+    LEFT JOIN invalidation_asset a ON a.invalidation = i.id
+"""
+_ASSET = """
+    SELECT a.asset, a.title, a.duration_seconds, a.frame_count, a.width, a.height, a.rate, a.partial, a.facts, a.added_at,
+           l.name, l.value
+    FROM asset a
+    LEFT JOIN label l ON l.asset = a.asset
+"""
+_LOCATION = """
+    SELECT uri, asset, file_digest, size_bytes, mtime_ns, metadata, changed, seen_at FROM location WHERE uri = ?
+"""
+
+
+class WarmCatalog(_Cold):
+    """The catalogue in an SQLite file; answers warm asks by itself.
+
+    Args:
+        connections: To a file with the schema of this release.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._rest: _Cold | None = None
+        self._loading = threading.Lock()
+
+    def lookup(self, key: str) -> Lookup:
+        """See the protocol."""
+        [(epoch, *row)] = self._select(_LOOKUP, (bytes.fromhex(key),))
+        return Lookup(epoch, None if row[0] is None else trace_of(row))
+
+    def snapshot(self) -> Snapshot:
+        """See the protocol."""
+        rows = self._select(_SNAPSHOT, ())
+        records: dict[int, tuple[str, str, list[str] | None]] = {}
+        for _, number, algorithm, version, everywhere, asset in rows:
+            if number is not None:
+                _, _, covered = records.setdefault(number, (algorithm, version, None if everywhere else []))
+                if covered is not None and asset is not None:
+                    covered.append(asset.hex())
+        in_force = [
+            Invalidation(number, algorithm, version, None if covered is None else tuple(covered), "", "")
+            for number, (algorithm, version, covered) in records.items()
+        ]
+        return snapshot_of(rows[0][0], in_force)
+
+    def asset(self, asset: str) -> AssetRecord | None:
+        """See the protocol."""
+        found = _records(self._select(f"{_ASSET} WHERE a.asset = ?", (bytes.fromhex(asset),)))
+        return found[0] if found else None
+
+    def find_assets(self, name: str) -> list[AssetRecord]:
+        """See the protocol."""
+        by_title = _records(self._select(f"{_ASSET} WHERE a.title = ?", (name,)))
+        if len(name) < 6 or not is_digest_prefix(name.lower()):
+            return sorted(by_title, key=lambda record: record.asset)
+        by_hash = _records(
+            self._select(f"{_ASSET} WHERE a.asset BETWEEN ? AND ?", digest_range(name.lower()))
+        )
+        found = {record.asset: record for record in by_title + by_hash}
+        return [found[asset] for asset in sorted(found)]
+
+    def location(self, uri: str) -> Location | None:
+        """See the protocol."""
+        rows = self._select(_LOCATION, (uri,))
+        return location_of(rows[0]) if rows else None
+
+    def close(self) -> None:
+        """See the protocol."""
+        self._connections.close()
+        if self._rest is not None:
+            self._rest.close()
+
+    def _select(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        """The rows of one statement, which sees one state of the database and ends with its last row."""
+        connection = self._connections.take()
+        try:
+            rows = connection.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                connection.close()
+            raise plain(error, self._connections.path) from error
+        self._connections.give(connection)
+        return rows
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            with self._loading:
+                if self._rest is None:
+                    from amber.store.catalog import SqlCatalog
+
+                    self._rest = SqlCatalog.at(self._connections.path)
+            method = getattr(self._rest, name)
+            setattr(self, name, method)
+            return method
+
+
+def _records(rows: Sequence[Any]) -> list[AssetRecord]:
+    labels: dict[bytes, dict[str, str]] = {}
+    facts: dict[bytes, Sequence[Any]] = {}
+    for *asset, name, value in rows:
+        facts[asset[0]] = asset
+        theirs = labels.setdefault(asset[0], {})
+        if name is not None:
+            theirs[name] = value
+    return [asset_of(row, labels[asset]) for asset, row in facts.items()]
