@@ -20,4 +20,5 @@ def exact_rows(vectors: Float32[np.ndarray, " n d"]) -> Float64[np.ndarray, " n 
 
 def cosines(a: Float64[np.ndarray, " n d"], b: Float64[np.ndarray, " m d"]) -> Float32[np.ndarray, " n m"]:
     """The cosine similarity of each row of `a` with each row of `b`, both from `exact_rows`; shape (n, m)."""
-    return (a @ b.T).astype(np.float32)
+    scores: Float32[np.ndarray, " n m"] = (a @ b.T).astype(np.float32)
+    return scores

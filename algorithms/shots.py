@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -60,7 +61,7 @@ def shots(
 def _between(edges: Sequence[int], times: Sequence[Fraction], short_seconds: Fraction) -> Shots:
     """The shots between neighbouring `edges`, which are frame indices that lie at `times`."""
     seconds = np.array([float(time) for time in times], dtype=np.float64)
-    lasts = [end - start for start, end in zip(times, times[1:], strict=False)]
+    lasts = [end - start for start, end in pairwise(times)]
     return Shots(
         start=np.array(edges[:-1], dtype=np.int64),
         end=np.array(edges[1:], dtype=np.int64),
