@@ -11,7 +11,30 @@ from amber.store.protocol import AssetRecord, Location, Store
 
 #: What a folder is searched for; a file that is named itself is always tried.
 MEDIA_SUFFIXES = frozenset(
-    ".3gp .avi .flv .heic .m2ts .m4a .m4v .mkv .mov .mp3 .mp4 .mpeg .mpg .mts .mxf .ogg .ogv .ts .wav .webm .wmv .y4m".split()
+    [
+        ".3gp",
+        ".avi",
+        ".flv",
+        ".heic",
+        ".m2ts",
+        ".m4a",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp3",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+        ".ogg",
+        ".ogv",
+        ".ts",
+        ".wav",
+        ".webm",
+        ".wmv",
+        ".y4m",
+    ]
 )
 
 Progress = Callable[[int, int], None]

@@ -147,9 +147,7 @@ def _call(
     folder.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        stack.enter_context(
-            running(lambda d, t, u: listener(StepEvent(step, "running", d, t, u)), folder)
-        )
+        stack.enter_context(running(lambda d, t, u: listener(StepEvent(step, "running", d, t, u)), folder))
         listener(StepEvent(step, "started"))
         began = time.perf_counter()
         try:
