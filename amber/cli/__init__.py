@@ -1,0 +1,5 @@
+"""The command line: `amber`."""
+
+from amber.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,106 @@
+"""The `amber` command: finds the asked command, runs it, and turns what goes wrong into a sentence and an exit code."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from amber.cli.exits import INTERRUPTED, exit_code, report_error
+
+#: Command → the module that holds it. A module is imported when its command is asked for, so that each starts quickly.
+COMMANDS: dict[str, str] = {
+    "ingest": "amber.cli.ingest",
+    "assets": "amber.cli.assets",
+    "show": "amber.cli.show",
+    "label": "amber.cli.label",
+    "get": "amber.cli.get",
+    "plan": "amber.cli.plan",
+    "why": "amber.cli.why",
+    "retry": "amber.cli.retry",
+    "algorithms": "amber.cli.algorithms",
+    "try": "amber.cli.try_",
+    "weights": "amber.cli.weights",
+    "verify": "amber.cli.verify",
+    "doctor": "amber.cli.doctor",
+    "migrate": "amber.cli.migrate",
+}
+
+
+class Commands(TyperGroup):
+    """The commands, each loaded when it is needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name not in self.commands:
+            command = typer.main.get_command(importlib.import_module(COMMANDS[cmd_name]).app)
+            command.name = cmd_name
+            self.commands[cmd_name] = command
+        return self.commands[cmd_name]
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="amber",
+    help="Features of media, computed once.",
+    epilog="Every command takes `--json`. ASSET is a hash, six digits or more of one, a title, or a path.",
+    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import importlib.metadata
+
+        print(f"amber {importlib.metadata.version('amber')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Features of media, computed once."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; its exit code.
+
+    Args:
+        arguments: Without the program's name.
+    """
+    as_json = "--json" in arguments
+    try:
+        code = typer.main.get_command(app).main(
+            args=list(arguments) or ["--help"], prog_name="amber", standalone_mode=False
+        )
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        if os.environ.get("AMBER_DEBUG"):
+            import traceback
+
+            traceback.print_exc()
+        report_error(error, as_json=as_json)
+        return exit_code(error)
+    if code == INTERRUPTED:
+        report_error(KeyboardInterrupt(), as_json=as_json)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The console entry."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,53 @@
+"""Arguments and options that several commands share."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from amber.errors import UsageError
+
+AssetArgument = Annotated[
+    str, typer.Argument(metavar="ASSET", help="A hash, six digits or more of one, a title, or a path.")
+]
+AssetsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ASSET…", help="Hashes, six digits or more of them, titles, or paths."),
+]
+AlgorithmArgument = Annotated[
+    str, typer.Argument(metavar="ALGORITHM", help="`amber algorithms` lists them.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages.")]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="LABEL=VALUE", help="Assets with this label; with all of them if given often."),
+]
+VersionOption = Annotated[
+    str | None, typer.Option("--version", metavar="V", help="Of the algorithm; the default one, unless said.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="[ALGORITHM.]NAME=VALUE", help="A setting of it or of what it is made from."),
+]
+UseOption = Annotated[
+    list[str] | None,
+    typer.Option("--use", metavar="TYPE=PRODUCER", help="Which algorithm shall produce a type, for this ask."),
+]
+
+
+def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
+    """`name=value` words as a mapping.
+
+    Raises:
+        UsageError: A word has no `=`, no name, or a name is given twice.
+    """
+    found: dict[str, str] = {}
+    for word in given or ():
+        name, separator, value = word.partition("=")
+        if not separator or not name.strip():
+            raise UsageError(f"{option} takes name=value; found {word!r}")
+        if name.strip() in found:
+            raise UsageError(f"{option} gives {name.strip()!r} twice")
+        found[name.strip()] = value
+    return found

@@ -1,0 +1,106 @@
+"""What a command says while it works: bars on a terminal, a line for each finished step elsewhere, or nothing."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from amber.cli.output import say
+from amber.cli.wording import duration
+
+if TYPE_CHECKING:
+    from amber.engine.events import StepEvent
+    from amber.keys import Step
+
+#: Told of bytes or frames done and their total.
+Reading = Callable[[int, int], None]
+
+
+class Watcher(Protocol):
+    """Tells people how far a command is."""
+
+    def expect(self, steps: Iterable["Step"]) -> None:
+        """Say which steps an ask may need, so that bars know their length."""
+
+    def step(self, event: "StepEvent") -> None:
+        """Something happened to a step; the listener of an ask."""
+
+    def reading(self, path: Path) -> AbstractContextManager[Reading]:
+        """Within, a file may be read to find out which asset it is."""
+
+
+class Silent:
+    """Says nothing."""
+
+    def expect(self, steps: Iterable["Step"]) -> None:
+        """As `Watcher`."""
+
+    def step(self, event: "StepEvent") -> None:
+        """As `Watcher`."""
+
+    @contextmanager
+    def reading(self, path: Path) -> Iterator[Reading]:
+        """As `Watcher`."""
+        yield lambda done, total: None
+
+
+class Lines:
+    """A line for each step that was computed, waited for or failed."""
+
+    def __init__(self) -> None:
+        self._frames: dict["Step", tuple[int, str]] = {}
+
+    def expect(self, steps: Iterable["Step"]) -> None:
+        """As `Watcher`."""
+
+    def step(self, event: "StepEvent") -> None:
+        """As `Watcher`."""
+        name = event.step.algorithm
+        if event.state == "running":
+            self._frames[event.step] = (event.done, event.unit)
+        elif event.state == "computed":
+            done, unit = self._frames.pop(event.step, (0, ""))
+            rate = f", {done / event.seconds:,.0f} {unit}/s" if done and unit and event.seconds > 0 else ""
+            say(f"{name}: computed in {duration(event.seconds)}{rate}")
+        elif event.state in SAID:
+            say(f"{name}: {SAID[event.state]}")
+
+    @contextmanager
+    def reading(self, path: Path) -> Iterator[Reading]:
+        """As `Watcher`."""
+        began = time.monotonic()
+        total_seen = 0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal total_seen
+            total_seen = total
+
+        yield progress
+        if total_seen:
+            say(f"{path.name}: read in {duration(time.monotonic() - began)}")
+
+
+#: What is said of a step that this ask did not compute.
+SAID = {
+    "hit": "stored already",
+    "linked": "made from the same inputs before, only linked",
+    "waiting": "another process computes it, waiting",
+    "joined": "computed by another process meanwhile",
+    "failed": "failed",
+}
+
+
+@contextmanager
+def watching(*, quiet: bool = False, as_json: bool = False) -> Iterator[Watcher]:
+    """The watcher that fits: bars where stderr is a terminal; lines elsewhere, unless a program listens."""
+    if quiet or (as_json and not sys.stderr.isatty()):
+        yield Silent()
+    elif sys.stderr.isatty():
+        from amber.cli.bars import Bars
+
+        with Bars() as bars:
+            yield bars
+    else:
+        yield Lines()
