@@ -63,21 +63,24 @@ def standard(source: Source) -> Standard:
 
     Raises:
         SourceLostError: No location holds the asset any more.
-        MediaError: The asset itself cannot be decoded; every location holds the same bytes, so no other is tried.
+        NoVideoError: The asset is sound alone.
+        CorruptMediaError: The asset cannot be decoded; every location holds the same packets, so no other is tried.
 
     Source: ours (docs/architecture.md).
 
     Known limits: dynamic range and colours of HDR sources are taken as they are; subtitles and further sound tracks
     are left out.
     """
-    from jasper.errors import MediaIOError, SourceChangedError
+    from jasper.errors import MediaIOError, NoVideoError, SourceChangedError, UnreadableMediaError
     from jasper.standardize import standardize
 
     tried: dict[Path, str] = {}
     for path in source.paths:
         try:
             return _manifest(standardize(path, scratch(), asset=source.asset, progress=report))
-        except SourceChangedError:
+        except NoVideoError:
+            raise
+        except (SourceChangedError, UnreadableMediaError):
             tried[path] = "it holds something else now"
             source.mark_changed(path)
         except (MediaIOError, OSError) as error:

@@ -45,5 +45,11 @@ def groups_of(count: int, *, repeats: dict[int, int] | None = None) -> Duplicate
 
 def rows(pairs: MatchPairs) -> list[tuple[str, int, str, int, float]]:
     """Asset, shot, asset, shot and score of each pair."""
-    columns = (pairs.asset_a, pairs.shot_a.tolist(), pairs.asset_b, pairs.shot_b.tolist(), pairs.score.tolist())
+    columns = (
+        pairs.asset_a,
+        pairs.shot_a.tolist(),
+        pairs.asset_b,
+        pairs.shot_b.tolist(),
+        pairs.score.tolist(),
+    )
     return list(zip(*columns, strict=True))

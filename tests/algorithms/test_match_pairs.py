@@ -19,7 +19,11 @@ class Title:
     """A title's features: vectors of its shots, which of them are short, and which repeat another."""
 
     def __init__(
-        self, asset: str, vectors: np.ndarray, short: tuple[int, ...] = (), repeats: dict[int, int] | None = None
+        self,
+        asset: str,
+        vectors: np.ndarray,
+        short: tuple[int, ...] = (),
+        repeats: dict[int, int] | None = None,
     ) -> None:
         self.asset = asset
         self.embeddings = embeddings_of(vectors)
@@ -60,7 +64,9 @@ def titles(draw: st.DrawFn, asset: str) -> Title:
     return Title(asset, unit(np.stack([np.cos(radians), np.sin(radians)], axis=1)), short, repeats)
 
 
-@given(one=titles("a"), other=titles("b"), depth=st.integers(1, 60), block=st.integers(1, 8), alone=st.booleans())
+@given(
+    one=titles("a"), other=titles("b"), depth=st.integers(1, 60), block=st.integers(1, 8), alone=st.booleans()
+)
 @settings(max_examples=300, deadline=None)
 def test_blocks_of_any_size_give_what_scoring_every_pair_gives(
     one: Title, other: Title, depth: int, block: int, alone: bool
