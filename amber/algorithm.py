@@ -113,15 +113,22 @@ class Source:
         )
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, eq_default=False)
 def result(cls: type[T]) -> type[T]:
     """Declare a result type: a frozen dataclass that is stored as one Arrow table.
 
     Fields are either all columns, which share their first axis, or all scalars, which make a table of one row.
     A column is a jaxtyping array (`Int32[np.ndarray, " shot"]`), `list[str]` or `list[File]`;
     a scalar is `bool`, `int`, `float`, `str` or `File`.
+    A subclass is a type of its own, stored with all its fields, once it is declared with `@result` too.
+
+    Raises:
+        InvalidResultTypeError: The class has no fields, or cannot be a frozen dataclass.
     """
-    made = dataclasses.dataclass(frozen=True, eq=False)(cls)
+    try:
+        made = dataclasses.dataclass(frozen=True, eq=False)(cls)
+    except (TypeError, ValueError) as error:
+        raise InvalidResultTypeError(f"result type {cls.__name__} cannot be a dataclass: {error}") from error
     if not dataclasses.fields(made):  # type: ignore[arg-type]
         raise InvalidResultTypeError(f"result type {cls.__name__} has no fields")
     made.__amber_result__ = True  # type: ignore[attr-defined]
@@ -188,6 +195,7 @@ class Algorithm(Generic[P, R]):
     order: tuple[str, ...] = ()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """What the plain function returns."""
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -198,13 +206,18 @@ class Algorithm(Generic[P, R]):
         """Whether it is called once per pair of titles."""
         return any(i.arity == "pair" for i in self.inputs)
 
+    @property
+    def merge_settings(self) -> tuple[str, ...]:
+        """The settings that the merge function names: its parameters behind the blocks."""
+        return tuple(inspect.signature(self.merge).parameters)[1:] if self.merge else ()
+
 
 @overload
 def algorithm(
     *,
     version: str,
     name: str | None = None,
-    merge: Callable[..., R] | None = None,
+    merge: None = None,
     cpus: float = 1.0,
     gpus: float = 0.0,
     memory_bytes: int = 0,
@@ -217,7 +230,7 @@ def algorithm(
     *,
     version: str,
     name: str | None = None,
-    merge: None = None,
+    merge: Callable[..., R],
     cpus: float = 1.0,
     gpus: float = 0.0,
     memory_bytes: int = 0,
@@ -258,38 +271,40 @@ def algorithm(
         made = dataclasses.replace(
             made, merge=merge, cpus=cpus, gpus=gpus, memory_bytes=memory_bytes, libraries=tuple(libraries)
         )
-        if made.merge is not None and not made.is_paired:
-            raise DeclarationError(f"algorithm {made.name} has a merge function but no Pair input")
+        _check_merge(made)
         for attribute in functools.WRAPPER_ASSIGNMENTS:
             object.__setattr__(made, attribute, getattr(function, attribute))
+        object.__setattr__(made, "__wrapped__", function)
         return made
 
     return declare
 
 
 def _declare(function: Callable[P, R], name: str, version: str) -> Algorithm[P, R]:
+    if not name.isidentifier():
+        raise DeclarationError(f"algorithm {name!r} needs a name of letters, digits and underscores")
     if not isinstance(version, str) or not version:
         raise DeclarationError(f"algorithm {name} needs a version, a non-empty string; found {version!r}")
-    signature = inspect.signature(function)
-    hints = get_type_hints(function, include_extras=True)
+    hints = _hints(function, name)
     inputs: list[Input] = []
     weights: list[WeightsInput] = []
     settings: list[Setting] = []
-    for parameter in signature.parameters.values():
-        if parameter.name not in hints:
-            raise UntypedParameterError(f"parameter {parameter.name!r} of algorithm {name} has no type")
+    parameters = inspect.signature(function).parameters
+    for parameter in parameters.values():
+        _check_parameter(name, parameter, hints)
         hint = hints[parameter.name]
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             settings.append(_setting(name, parameter, hint))
-        elif parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
-            raise DeclarationError(f"algorithm {name} takes *{parameter.name}; inputs and settings are named")
+            continue
+        made = _input(name, parameter.name, hint)
+        if isinstance(made, Input):
+            inputs.append(made)
         else:
-            made = _input(name, parameter.name, hint)
-            (inputs if isinstance(made, Input) else weights).append(made)  # type: ignore[arg-type]
+            weights.append(made)
     produced = hints.get("return")
-    if not is_result(produced):
+    if produced is None or not is_result(produced):
         raise InvalidResultTypeError(
-            f"algorithm {name} must return a type declared with @result; it says {produced!r}"
+            f"algorithm {name} must return a type declared with @result; it says {_described(produced)}"
         )
     return Algorithm(
         function=function,
@@ -299,8 +314,59 @@ def _declare(function: Callable[P, R], name: str, version: str) -> Algorithm[P, 
         weights=tuple(weights),
         settings=tuple(settings),
         result=produced,
-        order=tuple(p for p in signature.parameters),
+        order=tuple(parameters),
     )
+
+
+def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, AttributeError) as error:
+        raise DeclarationError(
+            f"the types of algorithm {name} cannot be found: {error}; "
+            "they must be names of its module, not of a function or of `if TYPE_CHECKING`"
+        ) from error
+
+
+def _check_parameter(name: str, parameter: inspect.Parameter, hints: Mapping[str, Any]) -> None:
+    if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+        raise DeclarationError(
+            f"algorithm {name} takes {parameter}; inputs and settings are named one by one"
+        )
+    if parameter.name not in hints:
+        raise UntypedParameterError(f"parameter {parameter.name!r} of algorithm {name} has no type")
+    if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+        raise DeclarationError(
+            f"parameter {parameter.name!r} of algorithm {name} stands before a `/`; inputs are passed by name"
+        )
+
+
+def _check_merge(made: Algorithm[..., Any]) -> None:
+    """See that the merge function can be called with the blocks and the settings that it names."""
+    if made.merge is None:
+        return
+    if not made.is_paired:
+        raise DeclarationError(f"algorithm {made.name} has a merge function but no Pair input")
+    named = {setting.name for setting in made.settings}
+    unknown = [name for name in made.merge_settings if name not in named]
+    if unknown or not inspect.signature(made.merge).parameters:
+        raise DeclarationError(
+            f"the merge function of algorithm {made.name} takes the list of blocks, then settings of the algorithm "
+            f"by name ({', '.join(sorted(named)) or 'it has none'}); found {inspect.signature(made.merge)}"
+        )
+
+
+def _described(hint: Any) -> str:
+    """How a type that is no result type reads in a message."""
+    if hint is None or hint is types.NoneType:
+        return "nothing"
+    if not isinstance(hint, type):
+        return str(hint)
+    base = next((base for base in hint.__mro__ if is_result(base)), None)
+    inherited = (
+        f", which inherits from {base.__name__} but is not declared with @result itself" if base else ""
+    )
+    return f"{hint.__name__}{inherited}"
 
 
 def _input(algorithm_name: str, name: str, hint: Any) -> Input | WeightsInput:
@@ -308,19 +374,28 @@ def _input(algorithm_name: str, name: str, hint: Any) -> Input | WeightsInput:
         opener, *extras = get_args(hint)
         pinned = [extra for extra in extras if isinstance(extra, Weights)]
         if len(pinned) == 1:
-            pinned[0].sha256  # noqa: B018 - refuses weights without a digest when the algorithm loads
-            return WeightsInput(name, opener, pinned[0])
+            return _weights_input(algorithm_name, name, opener, pinned[0])
         hint = opener
     arity: Arity = "one"
     if get_origin(hint) in (Each, Pair):
         arity = "each" if get_origin(hint) is Each else "pair"
         (hint,) = get_args(hint)
-    if not (is_result(hint) or hint is Source):
+    if not is_result(hint) and (hint is not Source or arity != "one"):
         raise DeclarationError(
-            f"input {name!r} of algorithm {algorithm_name} is {hint!r}; an input is a type declared with @result, "
-            "Each or Pair of one, Source, or Annotated[..., Weights(...)]; settings are keyword-only (after *)"
+            f"input {name!r} of algorithm {algorithm_name} is {_described(hint)}; "
+            "an input is a type declared with @result, Each or Pair of one, Source, or "
+            "Annotated[..., Weights(...)]; settings are keyword-only (after *)"
         )
     return Input(name, hint, arity)
+
+
+def _weights_input(algorithm_name: str, name: str, opener: Any, weights: Weights) -> WeightsInput:
+    if not weights.sha256 or not callable(getattr(opener, "open", None)):
+        raise DeclarationError(
+            f"weights {name!r} of algorithm {algorithm_name} are opened by {_described(opener)}, "
+            "which has no classmethod `open(path)`"
+        )
+    return WeightsInput(name, opener, weights)
 
 
 def _setting(algorithm_name: str, parameter: inspect.Parameter, hint: Any) -> Setting:
@@ -328,10 +403,13 @@ def _setting(algorithm_name: str, parameter: inspect.Parameter, hint: Any) -> Se
         raise SettingWithoutDefaultError(
             f"setting {parameter.name!r} of algorithm {algorithm_name} has no default"
         )
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
     for option in _options(hint):
-        if option not in (*_SCALARS, types.NoneType) and get_origin(option) is not Literal:
+        allowed = {type(choice) for choice in get_args(option)} if get_origin(option) is Literal else {option}
+        if not allowed <= {*_SCALARS, types.NoneType}:
             raise DeclarationError(
-                f"setting {parameter.name!r} of algorithm {algorithm_name} is {hint!r}; "
+                f"setting {parameter.name!r} of algorithm {algorithm_name} is {_described(hint)}; "
                 "a setting is a bool, int, float, str, Literal, or one of them or None"
             )
     try:
@@ -342,11 +420,14 @@ def _setting(algorithm_name: str, parameter: inspect.Parameter, hint: Any) -> Se
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    """The types that a hint allows; None is one of its own, even if a Literal names it."""
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    literals = [option for option in options if get_origin(option) is Literal]
+    return (*options, types.NoneType) if any(None in get_args(option) for option in literals) else options
 
 
 def parse_setting(name: str, value: object, annotation: Any) -> SettingValue:
-    """`value` as `annotation` says: `"0.90"` and `0.9` are the same float.
+    """`value` as `annotation` says: `"0.90"` and `0.9` are the same float; `"none"` is None where None is allowed.
 
     Raises:
         SettingError: It does not fit, or is NaN or infinite.
@@ -358,23 +439,42 @@ def parse_setting(name: str, value: object, annotation: Any) -> SettingValue:
         parsed = _parse_one(value, option)
         if parsed is not None:
             return parsed
-    expected = " or ".join(getattr(o, "__name__", str(o)) for o in options)
-    raise SettingError(f"setting {name!r} must be {expected} and finite; found {value!r}")
+    expected = " or ".join(dict.fromkeys(_expected(option) for option in options))
+    raise SettingError(f"setting {name!r} must be {expected}; found {value!r}")
+
+
+def _expected(option: Any) -> str:
+    if get_origin(option) is Literal:
+        return " or ".join(repr(choice) for choice in get_args(option) if choice is not None)
+    names = {
+        bool: "true or false",
+        int: "an int",
+        float: "a finite float",
+        str: "a text",
+        types.NoneType: "none",
+    }
+    return names.get(option, str(option))
 
 
 def _parse_one(value: object, option: Any) -> SettingValue:
+    """`value` as one type; None if it does not fit."""
     if get_origin(option) is Literal:
         return next((choice for choice in get_args(option) if str(choice) == str(value)), None)
     if option is bool:
         return value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).lower())
     if option is str:
-        return value if isinstance(value, str) else None
+        return str.__str__(value) if isinstance(value, str) and _is_unicode(value) else None
     if option not in (int, float) or isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = option(value)
     except (ValueError, OverflowError):
         return None
-    if not math.isfinite(number) or (not isinstance(value, str) and number != value):
+    if (option is float and not math.isfinite(number)) or (not isinstance(value, str) and number != value):
         return None
-    return number + 0 if option is int else float(number) + 0.0
+    return int(number) if option is int else float(number) + 0.0  # -0.0 is 0.0
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written as UTF-8, as keys are."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

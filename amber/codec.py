@@ -22,6 +22,14 @@ _SCALARS: dict[type, pa.DataType] = {
     File: _FILE,
 }
 _LIST_ITEMS: dict[type, pa.DataType] = {str: pa.string(), File: _FILE}
+#: What a scalar may be; Arrow itself would cut 3.7 to 3 and take bytes for a text.
+_HOLDS: dict[pa.DataType, tuple[type, ...]] = {
+    pa.bool_(): (bool, np.bool_),
+    pa.int64(): (int, np.integer),
+    pa.float64(): (float, int, np.floating, np.integer),
+    pa.string(): (str,),
+    _FILE: (File,),
+}
 
 #: Stores a file that an algorithm wrote, and returns it with digest and size.
 KeepFile = Callable[[File], File]
@@ -46,7 +54,7 @@ class Column:
     @property
     def is_file(self) -> bool:
         """Whether it names files."""
-        return self.element == _FILE
+        return bool(self.element == _FILE)
 
 
 @functools.cache
@@ -56,8 +64,20 @@ def columns(result_type: type) -> tuple[Column, ...]:
     Raises:
         InvalidResultTypeError: A field has a type that cannot be stored, or columns and scalars are mixed.
     """
-    hints = get_type_hints(result_type, include_extras=True)
+    try:
+        hints = get_type_hints(result_type, include_extras=True)
+    except (NameError, TypeError, AttributeError) as error:
+        raise InvalidResultTypeError(
+            f"the types of {result_type.__name__}'s fields cannot be found: {error}; "
+            "they must be names of its module, not of a function or of `if TYPE_CHECKING`"
+        ) from error
     fields = dataclasses.fields(result_type)
+    computed = [field.name for field in fields if not field.init]
+    if computed:
+        raise InvalidResultTypeError(
+            f"field {computed[0]!r} of result type {result_type.__name__} cannot be given when it is read back; "
+            "make it a property"
+        )
     found = tuple(_column(result_type, field.name, hints[field.name]) for field in fields)
     if len({column.kind == "scalar" for column in found}) > 1:
         raise InvalidResultTypeError(
@@ -73,24 +93,35 @@ def columns(result_type: type) -> tuple[Column, ...]:
 
 
 def _column(result_type: type, name: str, hint: Any) -> Column:
-    where = f"field {name!r} of result type {result_type.__name__}"
-    nullable = False
-    if get_origin(hint) in (Union, types.UnionType):
-        options = [option for option in get_args(hint) if option is not types.NoneType]
-        nullable = len(options) < len(get_args(hint))
-        hint = options[0] if len(options) == 1 else hint
-    if isinstance(hint, type) and hint in _SCALARS:
-        return Column(name, "scalar", _SCALARS[hint], nullable=nullable)
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    given = [option for option in options if option is not types.NoneType]
+    nullable = len(given) < len(options)
+    if len(given) == 1 and isinstance(given[0], type) and given[0] in _SCALARS:
+        return Column(name, "scalar", _SCALARS[given[0]], nullable=nullable)
     if get_origin(hint) is list and get_args(hint)[0] in _LIST_ITEMS:
         return Column(name, "list", _LIST_ITEMS[get_args(hint)[0]])
-    names = {str(name).rstrip("_") for name in getattr(hint, "dtypes", ())}
-    if len(names) == 1 and getattr(hint, "array_type", None) is np.ndarray and hint.dim_str.split():
-        dtype = np.dtype(names.pop())
-        return Column(name, "array", pa.from_numpy_dtype(dtype), dtype, tuple(hint.dim_str.split()))
+    column = _array_column(name, hint)
+    if column is not None:
+        return column
     raise InvalidResultTypeError(
-        f"{where} is {hint!r}; it must be an array with a dtype and axes (Int32[np.ndarray, ' shot']), "
-        "list[str], list[File], or one of bool, int, float, str, File"
+        f"field {name!r} of result type {result_type.__name__} is {hint!r}; it must be an array with one dtype and "
+        "named or sized axes (Int32[np.ndarray, ' shot']), list[str], list[File], or one of bool, int, float, str, "
+        "File (or one of these five or None)"
     )
+
+
+def _array_column(name: str, hint: Any) -> Column | None:
+    """The column of a jaxtyping array of one dtype that Arrow has; None for anything else."""
+    dtypes = {str(dtype).rstrip("_") for dtype in getattr(hint, "dtypes", ())}
+    axes = tuple(getattr(hint, "dim_str", "").split())
+    plain = all(axis.isdigit() or (axis.isidentifier() and not axis.startswith("_")) for axis in axes)
+    if len(dtypes) != 1 or not axes or not plain or getattr(hint, "array_type", None) is not np.ndarray:
+        return None
+    try:
+        dtype = np.dtype(dtypes.pop())
+        return Column(name, "array", pa.from_numpy_dtype(dtype), dtype, axes)
+    except (TypeError, pa.ArrowNotImplementedError):
+        return None
 
 
 def has_files(result_type: type) -> bool:
@@ -109,9 +140,9 @@ def encode(value: Any, result_type: type, keep: KeepFile | None = None) -> bytes
     Raises:
         InvalidResultError: The value does not have the declared type, dtypes or shapes.
     """
+    described = columns(result_type)
     if type(value) is not result_type:
         raise InvalidResultError(f"expected a {result_type.__name__}, found {type(value).__name__}")
-    described = columns(result_type)
     axes: dict[str, tuple[int, str]] = {}
     arrays = [_encode_column(column, getattr(value, column.name), axes, keep) for column in described]
     lengths = {column.name: len(array) for column, array in zip(described, arrays, strict=True)}
@@ -134,21 +165,31 @@ def _encode_column(
 ) -> Any:
     if column.kind == "array":
         return _encode_array(column, value, axes)
+    if column.kind == "list" and not isinstance(value, list | tuple):
+        raise InvalidResultError(f"field {column.name!r} must be a list; found {type(value).__name__}")
     items = [value] if column.kind == "scalar" else list(value)
+    for item in items:
+        _check_item(column, item)
     if column.is_file:
-        items = [_keep(column, item, keep) for item in items]
+        items = [item and _keep(column, item, keep) for item in items]
     try:
         return pa.array(items, type=column.element)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
         raise InvalidResultError(f"field {column.name!r} cannot hold {value!r}: {error}") from error
 
 
-def _keep(column: Column, item: Any, keep: KeepFile | None) -> Mapping[str, Any] | None:
+def _check_item(column: Column, item: Any) -> None:
     if item is None and column.nullable:
-        return None
-    if not isinstance(item, File):
-        raise InvalidResultError(f"field {column.name!r} must hold a File; found {item!r}")
-    kept = item if item.sha256 or keep is None else keep(item)
+        return
+    allowed = _HOLDS[column.element]
+    if not isinstance(item, allowed) or (isinstance(item, bool) and bool not in allowed):
+        raise InvalidResultError(f"field {column.name!r} must hold {allowed[0].__name__}; found {item!r}")
+
+
+def _keep(column: Column, file: File, keep: KeepFile | None) -> Mapping[str, Any]:
+    kept = file if file.sha256 or keep is None else keep(file)
+    if not kept.sha256:
+        raise InvalidResultError(f"field {column.name!r} names the file {file.path}, which was not stored")
     return {"sha256": kept.sha256, "size_bytes": kept.size_bytes}
 
 
@@ -165,14 +206,14 @@ def _encode_array(column: Column, value: Any, axes: dict[str, tuple[int, str]]) 
             raise InvalidResultError(
                 f"field {column.name!r} must be {expected}; axis {axis!r} is {size}, but {known} in {where}"
             )
+    if 0 in value.shape[1:]:
+        raise InvalidResultError(
+            f"field {column.name!r} must be {expected}; only the first axis may be empty, found shape {value.shape}"
+        )
     array = pa.array(np.ascontiguousarray(value).reshape(-1), type=column.element)
     for size in reversed(value.shape[1:]):
-        array = pa.FixedSizeListArray.from_arrays(array, size) if size else _empty_lists(array, value.shape)
+        array = pa.FixedSizeListArray.from_arrays(array, size)
     return array
-
-
-def _empty_lists(array: Any, shape: tuple[int, ...]) -> Any:
-    raise InvalidResultError(f"an axis behind the first must not be empty; found shape {shape}")
 
 
 def table(data: bytes) -> pa.Table:
@@ -183,7 +224,7 @@ def table(data: bytes) -> pa.Table:
     """
     try:
         return pa.ipc.open_file(pa.py_buffer(data)).read_all()
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise BlobCorruptError(f"the value is not an Arrow IPC file: {error}") from error
 
 
@@ -199,14 +240,31 @@ def decode(data: pa.Table, result_type: type, find: FindFile) -> Any:
         InvalidResultError: The table is not one of this type.
     """
     described = columns(result_type)
-    if [column.name for column in described] != data.column_names:
+    fits = [column.name for column in described] == data.column_names and all(
+        _is_stored_as(column, data.schema.field(column.name).type) for column in described
+    )
+    if not fits or (described[0].kind == "scalar" and data.num_rows != 1):
+        stored = ", ".join(f"{field.name}: {field.type}" for field in data.schema)
         raise InvalidResultError(
-            f"the stored table has columns {data.column_names}, "
-            f"{result_type.__name__} has {[column.name for column in described]}; was the version not raised?"
+            f"the stored table ({stored}; {data.num_rows} rows) is no {result_type.__name__} "
+            f"({', '.join(map(_described, described))}); was the type changed, and the version not raised?"
         )
     return result_type(
         **{column.name: _decode_column(column, data.column(column.name), find) for column in described}
     )
+
+
+def _described(column: Column) -> str:
+    return f"{column.name}: {column.dtype or column.element} {' × '.join(column.axes)}".rstrip()
+
+
+def _is_stored_as(column: Column, stored: pa.DataType) -> bool:
+    """Whether values of the column have that Arrow type."""
+    for axis in column.axes[1:]:
+        if not pa.types.is_fixed_size_list(stored) or (axis.isdigit() and int(axis) != stored.list_size):
+            return False
+        stored = stored.value_type
+    return bool(stored.equals(column.element))
 
 
 def _decode_column(column: Column, chunked: pa.ChunkedArray, find: FindFile) -> Any:

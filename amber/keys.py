@@ -160,7 +160,7 @@ class Closure:
         generations = "[]" if snapshot.is_clean else self._generations(step, snapshot)
         hasher = self._hashers[step.algorithm].copy()
         hasher.update(f'{assets},"generations":{generations},"part":"{step.part}"}}'.encode())
-        return hasher.hexdigest()
+        return str(hasher.hexdigest())
 
     def _generations(self, step: Step, snapshot: Snapshot) -> str:
         found = []

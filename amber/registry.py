@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,7 +37,7 @@ class Registry:
 
     Raises:
         DeclarationError: The algorithms do not fit together; the message says which and why.
-        BindingError: A binding names a type or an algorithm that does not fit.
+        BindingError, AlgorithmNotFoundError: A binding names a type or an algorithm that does not fit, or is not there.
     """
 
     def __init__(self, algorithms: Iterable[AnyAlgorithm], bindings: Mapping[str, str] | None = None) -> None:
@@ -51,7 +51,7 @@ class Registry:
             columns(algorithm.result)
         self._check_inputs()
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[AnyAlgorithm]:
         return iter([algorithm for versions in self._versions.values() for algorithm in versions.values()])
 
     def _add(self, algorithm: AnyAlgorithm) -> None:
@@ -83,28 +83,52 @@ class Registry:
         return producers
 
     def _check_bindings(self, bindings: Mapping[str, str]) -> None:
-        types = {produced.__name__: produced for produced in self._producers}
+        types: dict[str, set[type]] = {}
+        for loaded in self._types():
+            types.setdefault(loaded.__name__, set()).add(loaded)
         for type_name, producer in bindings.items():
             if type_name not in types:
                 raise BindingError(f"no loaded type is called {type_name!r}; there are: {_listed(types)}")
+            if len(types[type_name]) > 1:
+                places = _listed(loaded.__module__ for loaded in types[type_name])
+                raise BindingError(
+                    f"several types are called {type_name} (in {places}); rename one to bind it"
+                )
+            (wanted,) = types[type_name]
             produced = self.get(producer).result
-            if not issubclass(produced, types[type_name]):
+            if not issubclass(produced, wanted):
                 raise BindingError(
                     f"{producer} produces {produced.__name__}, which is no {type_name}; it cannot be bound to it"
                 )
 
+    def _types(self) -> set[type]:
+        """The result types that the loaded algorithms produce or take."""
+        taken = {i.type for algorithm in self for i in algorithm.inputs if i.type is not Source}
+        return taken | set(self._producers)
+
     def _check_inputs(self) -> None:
         for algorithm in self:
             for wanted in algorithm.inputs:
-                if wanted.type is not Source and wanted.type not in self._producers:
+                if not self._has_producer(wanted):
                     raise MissingProducerError(
-                        f"input {wanted.name!r} of algorithm {algorithm.name} is a {wanted.type.__name__}, which no loaded "
-                        f"algorithm produces; loaded are: {_listed(self._versions)}"
+                        f"input {wanted.name!r} of algorithm {algorithm.name} is a {wanted.type.__name__}, "
+                        f"which no loaded algorithm produces{self._namesake(wanted.type)}; "
+                        f"loaded are: {_listed(self._versions)}"
                     )
         for algorithm in self:
-            nodes = self._nodes(algorithm, self.bindings, {})
+            nodes = self._nodes(algorithm, {})
             for node in nodes.values():
                 _check_arity(node, nodes)
+
+    def _has_producer(self, wanted: Input) -> bool:
+        return wanted.type in (Source, *self._producers) or wanted.type.__name__ in self.bindings
+
+    def _namesake(self, wanted: type) -> str:
+        """What to say of a produced type of the same name, as when a module was imported under two names."""
+        same = [produced for produced in self._producers if produced.__name__ == wanted.__name__]
+        if not same:
+            return ""
+        return f" (that of {self._producers[same[0]]} is another class, from {same[0].__module__})"
 
     def names(self) -> list[str]:
         """The names of all algorithms, sorted."""
@@ -161,25 +185,22 @@ class Registry:
         """
         self._check_bindings(use or {})
         asked = self.get(name, version)
-        nodes = self._nodes(asked, use or {}, {})
+        nodes = self._nodes(asked, use or {})
         if use:
             for node in nodes.values():
                 _check_arity(node, nodes)
         given = _assign(nodes, settings or {})
         return Closure(name, {n: _with_settings(node, given.get(n, {})) for n, node in nodes.items()})
 
-    def _nodes(
-        self, asked: AnyAlgorithm, use: Mapping[str, str], settings: Mapping[str, object]
-    ) -> dict[str, Node]:
+    def _nodes(self, asked: AnyAlgorithm, use: Mapping[str, str]) -> dict[str, Node]:
         """Nodes below and including `asked`, inputs first."""
         nodes: dict[str, Node] = {}
         path: list[str] = []
 
         def visit(algorithm: AnyAlgorithm) -> None:
             if algorithm.name in path:
-                raise CycleError(
-                    f"algorithms depend on each other in a circle: {' → '.join([*path, algorithm.name])}"
-                )
+                circle = [*path[path.index(algorithm.name) :], algorithm.name]
+                raise CycleError(f"algorithms depend on each other in a circle: {' → '.join(circle)}")
             if algorithm.name in nodes:
                 return
             path.append(algorithm.name)
@@ -218,7 +239,7 @@ def _check_arity(node: Node, nodes: Mapping[str, Node]) -> None:
         if bound.arity == "one" and bound.producer not in joint:
             raise InputArityError(
                 f"algorithm {node.name} makes one feature of several titles, but its input {bound.parameter!r} "
-                f"is of one title; make it Each[…]"
+                "is of one title; make it Each[…]"
             )
 
 
@@ -280,43 +301,45 @@ def _load(spec: str) -> list[AnyAlgorithm]:
     if not separator:
         place, name = spec, ""
     module = _module(spec, place)
-    if not name:
-        loaded = [
-            v for v in vars(module).values() if isinstance(v, Algorithm) and v.__module__ == module.__name__
-        ]
+    there = {n: v for n, v in vars(module).items() if isinstance(v, Algorithm)}
+    if name:
+        value = getattr(module, name, ())
+        loaded = list(value) if isinstance(value, Iterable) else [value]
     else:
-        value = getattr(module, name, None)
-        loaded = [value] if isinstance(value, Algorithm) else list(value or ())
+        own = [v for v in there.values() if v.function.__module__ == module.__name__]
+        loaded = list(dict.fromkeys(own))
     if not loaded or not all(isinstance(algorithm, Algorithm) for algorithm in loaded):
-        there = sorted(n for n, v in vars(module).items() if isinstance(v, Algorithm))
         raise AlgorithmsUnloadableError(
-            f"{spec!r} names no algorithm; {place} has: {', '.join(there) or 'none'} "
-            "(an algorithm is a function under @algorithm)"
+            f"{spec!r} names no algorithm; {place} has: {_listed(there)} (an algorithm is a function under @algorithm)"
         )
     return loaded
 
 
 def _module(spec: str, place: str) -> ModuleType:
     try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        path = Path(place).expanduser().resolve()
-        if not path.is_file():
-            raise AlgorithmsUnloadableError(f"cannot load {spec!r}: there is no file {path}")
-        name = f"amber_algorithms_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
-        if name in sys.modules:
-            return sys.modules[name]
-        found = importlib.util.spec_from_file_location(name, path)
-        assert found is not None and found.loader is not None, f"a .py file has a loader: {path}"
-        module = importlib.util.module_from_spec(found)
-        sys.modules[name] = module
-        try:
-            found.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-        return module
-    except (DeclarationError, KeyboardInterrupt):
+        return _file_module(spec, Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except DeclarationError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AlgorithmsUnloadableError(f"cannot load {spec!r}: {type(error).__name__}: {error}") from error
+
+
+def _file_module(spec: str, place: Path) -> ModuleType:
+    """The module of a file outside any package; a file that has changed since it was loaded is another module."""
+    path = place.expanduser().resolve()
+    if not path.is_file():
+        raise AlgorithmsUnloadableError(f"cannot load {spec!r}: there is no file {path}")
+    content = hashlib.sha256(bytes(path) + b"\0" + path.read_bytes()).hexdigest()
+    name = f"amber_algorithms_{path.stem}_{content[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    found = importlib.util.spec_from_file_location(name, path)
+    assert found is not None and found.loader is not None, f"a .py file has a loader: {path}"
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module  # before it runs: dataclasses and type hints look their module up
+    try:
+        found.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

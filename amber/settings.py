@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from amber.errors import ConfigurationError
 #: What a deployment loads if it says nothing.
 DEFAULT_ALGORITHMS = ("algorithms:ALGORITHMS",)
 #: Settings of rooms that this release does not have; it refuses them rather than pass them over.
-_NOT_YET = ("AMBER_DATABASE_URL", "AMBER_BLOBS_URL", "AMBER_REDIS_URL")
+_NOT_YET = ("AMBER_DATABASE_URL", "AMBER_BLOBS_URL", "AMBER_REDIS_URL", "AMBER_RAY_ADDRESS")
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,19 @@ class Settings:
             chosen = Path(_typed(document, "home", str))
         named = variables.get("AMBER_ALGORITHMS")
         listed = named.split(",") if named else _typed(document, "algorithms", list)
+        bindings = _typed(document, "bindings", dict)
+        _check_texts("algorithms", listed)
+        _check_texts("bindings", bindings.values())
         return cls(
             home=chosen.expanduser().absolute(),
-            algorithms=tuple(str(spec).strip() for spec in listed) or DEFAULT_ALGORITHMS,
-            bindings=_typed(document, "bindings", dict),
+            algorithms=tuple(spec.strip() for spec in listed if spec.strip()) or DEFAULT_ALGORITHMS,
+            bindings=bindings,
         )
 
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text())
+        document = tomllib.loads(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -80,3 +83,9 @@ def _typed(document: Mapping[str, Any], name: str, kind: type) -> Any:
     if not isinstance(value, kind):
         raise ConfigurationError(f"{name} in amber.toml must be a {kind.__name__}; found {value!r}")
     return value
+
+
+def _check_texts(name: str, values: Iterable[object]) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{name} in amber.toml must hold strings; found {value!r}")

@@ -1,15 +1,13 @@
 """Model weights: named by the SHA-256 of their file, with the places where that file may come from."""
 
 import hashlib
-import importlib.metadata
 import os
-import tempfile
 import threading
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from amber.errors import WeightsDigestError, WeightsMissingError, WeightsUnpinnedError
 
@@ -80,7 +78,7 @@ class Weights:
         known = KNOWN_WEIGHTS.get(name)
         self.name = name
         self.sources = sources or (known.sources if known else ())
-        self._sha256 = sha256 or (known.sha256 if known else None)
+        self._sha256 = sha256.lower() if sha256 else known.sha256 if known else None
 
     def __repr__(self) -> str:
         return f"Weights({self.name!r})"
@@ -95,14 +93,15 @@ class Weights:
         digest = self._sha256
         if digest is None or len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             raise WeightsUnpinnedError(
-                f"weights {self.name!r} have no digest; declare one with Weights({self.name!r}, sha256=…, sources=…) "
-                f"(`sha256sum FILE` prints it); known by name: {', '.join(sorted(KNOWN_WEIGHTS))}"
+                f"weights {self.name!r} have {'no digest' if digest is None else f'the digest {digest!r}'}; "
+                f"declare its 64 hex digits with Weights({self.name!r}, sha256=…, sources=…) "
+                f"(`sha256sum FILE` prints them); known by name: {', '.join(known_names())}"
             )
         return digest
 
 
 _opened: dict[tuple[str, type], Any] = {}
-_opening = threading.Lock()
+_opening = threading.RLock()
 
 
 def open_weights(weights: Weights, opener: type, cache: Path) -> Any:
@@ -133,39 +132,33 @@ def find_weights(weights: Weights, cache: Path) -> Path:
     """
     tried: list[str] = []
     for source in weights.sources:
-        found, why = _locate(source, weights.sha256, cache)
-        if found is None:
-            tried.append(f"{source} ({why})")
-            continue
-        digest = _file_digest(found)
-        if digest != weights.sha256:
-            raise WeightsDigestError(
-                f"weights {weights.name!r} from {source} have SHA-256 {digest}, declared is {weights.sha256}; "
-                "nothing was computed with them; reinstall that file or declare its digest under another version"
-            )
-        return found
+        found, why = _locate(source, weights, cache)
+        if found is not None:
+            return found
+        tried.append(f"{source} ({why})")
     places = "; ".join(tried) or "no source is declared"
     raise WeightsMissingError(
         f"weights {weights.name!r} (SHA-256 {weights.sha256[:16]}…) were not found: {places}"
     )
 
 
-def _locate(source: WeightsSource, sha256: str, cache: Path) -> tuple[Path | None, str]:
-    if isinstance(source, LocalFile):
-        path = Path(source.path).expanduser()
-        return (path, "") if path.is_file() else (None, "no such file")
+def _locate(source: WeightsSource, weights: Weights, cache: Path) -> tuple[Path | None, str]:
+    """The source's file, its digest checked, or None and why there is none."""
+    if isinstance(source, RemoteFile):
+        return _kept(source, weights, cache / weights.sha256)
     if isinstance(source, PackageFile):
-        return _in_package(source)
-    kept = cache / sha256
-    if not kept.is_file():
-        try:
-            _fetch(source.url, kept)
-        except OSError as error:
-            return None, str(error)
-    return kept, ""
+        path, why = _in_package(source)
+    else:
+        path, why = Path(source.path).expanduser(), "no such file"
+    if path is None or not path.is_file():
+        return None, why
+    _check_digest(_file_digest(path), weights, source)
+    return path, ""
 
 
 def _in_package(source: PackageFile) -> tuple[Path | None, str]:
+    import importlib.metadata  # here, because a warm ask opens no weights
+
     try:
         files = importlib.metadata.files(source.distribution) or []
     except importlib.metadata.PackageNotFoundError:
@@ -176,31 +169,57 @@ def _in_package(source: PackageFile) -> tuple[Path | None, str]:
     return None, "the package is installed without that file; reinstall it"
 
 
-def _fetch(url: str, kept: Path) -> None:
-    """Download to a temporary name beside `kept`, then rename, so an interrupted download leaves nothing."""
+def _kept(source: RemoteFile, weights: Weights, kept: Path) -> tuple[Path | None, str]:
+    """The file behind a URL, kept under its digest; fetched, or fetched again if what was kept is damaged."""
+    from http.client import HTTPException
+
+    if kept.is_file() and _file_digest(kept) == weights.sha256:
+        return kept, ""
+    try:
+        _fetch(source, weights, kept)
+    except (OSError, HTTPException, ValueError) as error:
+        return None, str(error) or type(error).__name__
+    return kept, ""
+
+
+def _fetch(source: RemoteFile, weights: Weights, kept: Path) -> None:
+    """Download to a temporary name, and give it the name `kept` once it is whole and has the declared digest."""
+    from urllib.request import urlopen
+
+    if not source.url.startswith(("https://", "http://")):
+        raise ValueError("its address is no http or https URL")
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with urllib.request.urlopen(url, timeout=60) as response, _replacing(kept) as write:  # noqa: S310
+    read, hasher = 0, hashlib.sha256()
+    with urlopen(source.url, timeout=60) as response, _replacing(kept) as file:  # noqa: S310 - checked above
         for chunk in iter(lambda: response.read(1 << 20), b""):
-            write(chunk)
+            file.write(chunk)
+            hasher.update(chunk)
+            read += len(chunk)
+        announced = response.headers.get("Content-Length")
+        if announced is not None and read != int(announced):
+            raise OSError(f"the download ended after {read} of {announced} bytes")
+        _check_digest(hasher.hexdigest(), weights, source)
 
 
-class _replacing:
-    """A file that appears under its name only when it was written whole."""
+def _check_digest(found: str, weights: Weights, source: WeightsSource) -> None:
+    if found != weights.sha256:
+        raise WeightsDigestError(
+            f"weights {weights.name!r} from {source} have SHA-256 {found}, declared is {weights.sha256}; "
+            "nothing was computed with them; reinstall that file, or declare its digest and raise the version"
+        )
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
 
-    def __enter__(self) -> Callable[[bytes], int]:
-        descriptor, self._temporary = tempfile.mkstemp(dir=self._path.parent)
-        self._file = os.fdopen(descriptor, "wb")
-        return self._file.write
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._file.close()
-        if kind is None:
-            os.replace(self._temporary, self._path)
-        else:
-            os.unlink(self._temporary)
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears as `path` only if it was written whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        os.replace(temporary, path)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
 
 
 def _file_digest(path: Path) -> str:
