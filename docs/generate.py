@@ -4,6 +4,7 @@
 """
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -47,7 +48,7 @@ def pages() -> dict[str, str]:
 
 
 def _page(title: str, introduction: str, sections: Iterable[str]) -> str:
-    return "\n".join([NOTE, f"# {title}\n", f"{introduction}\n", *sections]).rstrip() + "\n"
+    return "\n".join([NOTE, f"# {title}\n", f"{introduction}\n", *filter(None, sections)]).rstrip() + "\n"
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -62,6 +63,22 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def _sentence(text: str | None) -> str:
     """The text in one line."""
     return " ".join((text or "").split())
+
+
+def field_comments(declared: type) -> dict[str, str]:
+    """Each field of a class → the `#:` comment above it; empty where there is none."""
+    source = inspect.cleandoc("\n" + inspect.getsource(declared))
+    lines, (body,) = source.splitlines(), ast.parse(source).body
+    assert isinstance(body, ast.ClassDef), f"{declared} is a class"
+    found = {}
+    for field in body.body:
+        if isinstance(field, ast.AnnAssign):
+            first = field.lineno - 1
+            while lines[first - 1].lstrip().startswith("#:"):
+                first -= 1
+            comment = [line.strip().removeprefix("#:").strip() for line in lines[first : field.lineno - 1]]
+            found[ast.unparse(field.target)] = " ".join(comment)
+    return found
 
 
 # commands
@@ -117,7 +134,7 @@ def _usage(parameter: Any) -> str:
 def _spelled(parameter: Any) -> str:
     spelled = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
     is_flag = getattr(parameter, "is_flag", False)
-    return spelled if is_flag else f"{spelled} `{parameter.metavar or parameter.type.name.upper()}`"
+    return spelled if is_flag else f"{spelled} `{parameter.metavar or parameter.name.upper()}`"
 
 
 def _help(parameter: Any) -> str:
@@ -229,8 +246,14 @@ def _algorithm_sections(algorithm: Any) -> list[str]:
         (f"`{algorithm.name}.{s.name}`", f"`{_type_name(s.annotation)}`", f"`{s.default}`")
         for s in algorithm.settings
     ]
+    comments = field_comments(algorithm.result)
     stored = [
-        (f"`{c.name}`", f"`{'file' if c.is_file else c.element}`", " × ".join(c.axes) or c.kind)
+        (
+            f"`{c.name}`",
+            f"`{'file' if c.is_file else c.element}`",
+            " × ".join(c.axes) or c.kind,
+            comments[c.name],
+        )
         for c in columns(algorithm.result)
     ]
     inputs = [f"{_arity(i.arity)}`{i.type.__name__}` as `{i.name}`" for i in algorithm.inputs]
@@ -242,12 +265,20 @@ def _algorithm_sections(algorithm: Any) -> list[str]:
     resources += f", {algorithm.gpus:g} accelerators" if algorithm.gpus else ""
     return [
         f"## `{algorithm.name}` version `{algorithm.version}`\n",
-        f"{inspect.cleandoc(algorithm.function.__doc__ or '')}\n",
+        f"{_docstring(algorithm.function)}\n",
         f"Made from {', '.join(inputs)}.\nUses {resources}.\n",
         _table(("setting", "type", "default"), settings),
         f"Result `{algorithm.result.__name__}`: {_sentence(algorithm.result.__doc__)}\n",
-        _table(("column", "Arrow type", "shape"), stored),
+        _table(("column", "Arrow type", "shape", "meaning"), stored),
     ]
+
+
+def _docstring(documented: Any) -> str:
+    """A docstring as Markdown: the entries of its sections as a list."""
+    text = inspect.cleandoc(documented.__doc__ or "")
+    return re.sub(
+        r"^ {4}(\w+): ", r"- `\1`: ", re.sub(r"^(\w+):\n(?= {4}\w)", r"\1:\n\n", text, flags=re.M), flags=re.M
+    )
 
 
 def _type_name(annotation: Any) -> str:
@@ -265,36 +296,23 @@ def variables() -> set[str]:
     """Every `AMBER_…` variable that the source names, but for those that it only refuses."""
     from amber import settings
 
-    refused = set(getattr(settings, "_NOT_YET", ()))
+    refused = set(vars(settings).get("_NOT_YET", ()))
     source = "\n".join(
         path.read_text() for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))
     )
     return set(re.findall(r"\bAMBER_[A-Z][A-Z_]*[A-Z]\b", source)) - refused
 
 
-def settings_fields() -> Iterator[tuple[str, str, str]]:
-    """Each field of `Settings`: name, default, and the comment above it."""
-    path = ROOT / "amber" / "settings.py"
-    lines = path.read_text().splitlines()
-    body = next(node for node in ast.parse(path.read_text()).body if getattr(node, "name", "") == "Settings")
-    assert isinstance(body, ast.ClassDef), "Settings is a class"
-    for field in body.body:
-        if isinstance(field, ast.AnnAssign):
-            first = field.lineno - 1
-            while lines[first - 1].lstrip().startswith("#:"):
-                first -= 1
-            comment = " ".join(
-                line.strip().removeprefix("#:").strip() for line in lines[first : field.lineno - 1]
-            )
-            yield ast.unparse(field.target), ast.unparse(field.value) if field.value else "", comment
-
-
 def environment_page() -> str:
     """The environment variables and the settings of `amber.toml`."""
+    from amber.settings import Settings
+
     rows = []
-    for name, default, comment in settings_fields():
+    for field in dataclasses.fields(Settings):
+        comment = field_comments(Settings)[field.name]
         named = " ".join(f"`{variable}`" for variable in sorted(variables()) if variable in comment)
-        rows.append((named, f"`{name}`", f"`{default}`" if default else "", comment))
+        default = ", ".join(field.default) if isinstance(field.default, tuple) else ""
+        rows.append((named, f"`{field.name}`", f"`{default}`" if default else "", comment))
     named_here = {variable for variable in variables() for row in rows if variable in row[0]}
     further = []
     for variable in sorted(variables() - named_here):

@@ -1,6 +1,5 @@
 """Files and functions stay small, names say what things are, and nothing is left unfinished."""
 
-import ast
 import re
 from pathlib import Path
 
