@@ -1,0 +1,33 @@
+"""Media access: what asset a file holds, its standard form, and frames exact by index and by time."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jasper.errors import MediaError as MediaError
+    from jasper.frames import Frame as Frame
+    from jasper.frames import FrameBatch as FrameBatch
+    from jasper.frames import FrameTimes as FrameTimes
+    from jasper.identity import Identity as Identity
+    from jasper.identity import identify as identify
+
+_HOMES = {
+    "Frame": "frames",
+    "FrameBatch": "frames",
+    "FrameTimes": "frames",
+    "Identity": "identity",
+    "MediaError": "errors",
+    "identify": "identity",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - one list, kept above
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name where it is first used, so that importing the package costs nothing."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(
+            f"module 'jasper' has no attribute {name!r}; it has: {', '.join(sorted(_HOMES))}"
+        )
+    return getattr(import_module(f"jasper.{home}"), name)

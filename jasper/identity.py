@@ -1,0 +1,293 @@
+"""Which asset a file holds: one read of the file, no decoding."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+import av.error
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from jasper.digest import AudioDigest, VideoDigest, asset_hash
+from jasper.errors import MediaIOError, NoMediaError, UnreadableMediaError
+from jasper.frames import FrameTimes
+from jasper.media import MediaFile, ProgressCallback, codec_name
+from jasper.probe import OrientationFinder, is_cut_short, is_shown
+from jasper.timing import STANDARD_RATES, presented_ticks, timing_class
+
+_PROGRESS_EVERY = 256
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a file holds, and how it was found."""
+
+    #: The asset hash, in hex.
+    asset: str
+    #: SHA-256 of the file, in hex.
+    file_digest: str
+    size_bytes: int
+    #: The container's name, as FFmpeg has it; in no key.
+    container: str
+    #: The container's tags; in no key.
+    metadata: Mapping[str, str]
+    #: Whether the file is cut short; what is left of it has a hash of its own.
+    partial: bool
+    #: Presented frames; 0 without video.
+    frame_count: int
+    duration_seconds: float
+    #: As shown: after rotation, before pixels are made square. 0 without video.
+    width: int
+    height: int
+    #: Clockwise degrees that a decoded frame is turned by.
+    rotation: int
+    #: The timing class: frames a second; None if the times follow no standard rate, or there is no video.
+    rate: Fraction | None
+    video_codec: str | None
+    audio_codec: str | None
+    #: When the frames are shown, counted from the first; None without video.
+    times: FrameTimes | None = field(compare=False)
+
+
+class VideoTrack:
+    """One video stream while it is read."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        """Begin."""
+        context = stream.codec_context
+        self.stream = stream
+        self.codec = codec_name(stream)
+        self.extradata = context.extradata if context is not None else None
+        self.digest = VideoDigest(self.codec, self.extradata)
+        self.finder = OrientationFinder(stream)
+        self.width = context.width if context is not None else 0
+        self.height = context.height if context is not None else 0
+        self.time_base = stream.time_base or Fraction(1, 90000)
+        #: Presentation times of the presented packets in decode order; None where the container has none.
+        self.ticks: list[int | None] = []
+        self.discarded_count = 0
+
+    def take(self, packet: "Packet[Stream]", data: bytes) -> list[bytes] | None:
+        """Take the next packet; its units, or None if it is not presented."""
+        self.finder.look(packet)
+        if packet.has_sidedata("new_extradata"):
+            self.digest.change_extradata(bytes(packet.get_sidedata("new_extradata")))
+        if packet.is_discard:
+            self.discarded_count += 1
+            return None
+        if is_shown(self.codec, data):
+            self.ticks.append(packet.pts if packet.pts is not None else packet.dts)
+        return self.digest.add(data)
+
+    @property
+    def known_ticks(self) -> list[int]:
+        """All presentation times, if every presented packet has one; else nothing."""
+        known = [tick for tick in self.ticks if tick is not None]
+        return known if len(known) == len(self.ticks) else []
+
+    def rate(self) -> Fraction | None:
+        """The timing class."""
+        if self.known_ticks:
+            return timing_class(self.known_ticks, self.time_base)
+        guess = self.stream.guessed_rate
+        near = [rate for rate in STANDARD_RATES if guess and abs(guess / rate - 1) < Fraction(1, 5000)]
+        return near[0] if near else None
+
+    def times(self) -> FrameTimes:
+        """When the presented frames are shown, counted from the first."""
+        rate = self.rate()
+        if rate is not None:
+            return FrameTimes.at_rate(rate, len(self.ticks))
+        if self.known_ticks:
+            return FrameTimes(presented_ticks(self.known_ticks), self.time_base)
+        return FrameTimes.at_rate(STANDARD_RATES[0], len(self.ticks))
+
+    def finish(self) -> bytes:
+        """The stream's digest."""
+        found = self.finder.orientation
+        return self.digest.finish(len(self.ticks), found.rotation, found.is_mirrored, self.rate())
+
+
+class AudioTrack:
+    """One audio stream while it is read."""
+
+    def __init__(self, stream: AudioStream) -> None:
+        """Begin."""
+        context = stream.codec_context
+        self.stream = stream
+        self.codec = codec_name(stream)
+        self.extradata = context.extradata if context is not None else None
+        self.sample_rate = context.sample_rate if context is not None else 0
+        self.channels = context.channels if context is not None else 0
+        self.digest = AudioDigest(self.codec, self.extradata, self.sample_rate, self.channels)
+        self.time_base = stream.time_base or Fraction(1, 90000)
+        self.packet_count = 0
+
+    def take(self, data: bytes) -> list[bytes]:
+        """Take the next packet; the bare frames in it."""
+        self.packet_count += 1
+        return self.digest.add(data)
+
+
+@dataclass(frozen=True)
+class Portion:
+    """One packet as it was read, with what was made of it."""
+
+    track: VideoTrack | AudioTrack
+    packet: "Packet[Stream]"
+    data: bytes
+    #: Units or bare frames; None for a packet that is decoded but not presented.
+    units: list[bytes] | None
+
+
+class Reading:
+    """One pass over an open file, which takes the asset hash while the caller uses the packets."""
+
+    def __init__(self, media: MediaFile) -> None:
+        """Begin.
+
+        Raises:
+            NoMediaError: There is neither video nor audio.
+        """
+        self.media = media
+        self.videos = [VideoTrack(stream) for stream in media.video_streams]
+        self.audios = [AudioTrack(stream) for stream in media.audio_streams]
+        self._tracks = {track.stream.index: track for track in (*self.videos, *self.audios)}
+        self._is_broken = False
+        self._packet_count = 0
+
+    @property
+    def main_video(self) -> VideoTrack | None:
+        """The video that is meant: the largest picture, the first among equals."""
+        return max(self.videos, key=lambda track: track.width * track.height, default=None)
+
+    @property
+    def main_audio(self) -> AudioTrack | None:
+        """The sound that is meant: the most channels, the first among equals."""
+        return max(self.audios, key=lambda track: track.channels, default=None)
+
+    @property
+    def expected_frame_count(self) -> int:
+        """Frames that the container announces; 0 if it does not."""
+        track = self.main_video
+        if track is None:
+            return 0
+        duration, rate = self.media.container.duration, track.stream.average_rate
+        return track.stream.frames or (int(duration * rate / 1_000_000) if duration and rate else 0)
+
+    def portions(self) -> Iterator[Portion]:
+        """Every packet of every stream that counts, in file order.
+
+        Raises:
+            MediaIOError: A read failed.
+            EncryptedMediaError: A stream is encrypted.
+            UnreadableMediaError: Nothing can be read.
+        """
+        packets = self.media.packets()
+        while True:
+            try:
+                stream, packet = next(packets)
+            except StopIteration:
+                return
+            except UnreadableMediaError as error:
+                if not self._packet_count or not isinstance(error.__cause__, av.error.FFmpegError):
+                    raise
+                self._is_broken = True
+                return
+            track = self._tracks[stream.index]
+            self._packet_count += 1
+            self._is_broken = self._is_broken or packet.is_corrupt
+            data = bytes(packet)
+            units = track.take(packet, data) if isinstance(track, VideoTrack) else track.take(data)
+            yield Portion(track, packet, data, units)
+
+    def asset(self) -> str:
+        """The asset hash of what was read.
+
+        Raises:
+            NoMediaError: No stream had a packet.
+        """
+        digests = [track.finish() for track in self.videos if track.ticks]
+        digests += [track.digest.finish() for track in self.audios if track.packet_count]
+        if not digests:
+            raise NoMediaError(
+                f"{str(self.media.path)!r} has no packets of video or audio; it may be cut short"
+            )
+        return asset_hash(digests)
+
+    def is_partial(self) -> bool:
+        """Whether less was read than the container announces."""
+        announced = any(
+            track.stream.frames > len(track.ticks) + track.discarded_count for track in self.videos
+        )
+        return self._is_broken or announced or is_cut_short(self.media.path)
+
+
+def identify(path: Path, *, progress: ProgressCallback | None = None) -> Identity:
+    """Name the asset that a file holds.
+
+    Args:
+        path: A media file.
+        progress: Called with frames done and frames in all, as far as these are known.
+
+    Raises:
+        UnreadableMediaError: It is no media file, or is encrypted, or has neither video nor audio.
+        MediaIOError: It cannot be read; an error while reading never yields a hash.
+    """
+    with MediaFile(path) as media, ThreadPoolExecutor(1, "file-digest") as beside:
+        digest = beside.submit(_file_digest, path)
+        reading = Reading(media)
+        total = reading.expected_frame_count
+        for number, portion in enumerate(reading.portions()):
+            if (
+                progress is not None
+                and number % _PROGRESS_EVERY == 0
+                and isinstance(portion.track, VideoTrack)
+            ):
+                progress(len(portion.track.ticks), total)
+        identity = _identity(reading, digest)
+    if progress is not None:
+        progress(identity.frame_count, identity.frame_count)
+    return identity
+
+
+def _identity(reading: Reading, digest: "Future[str]") -> Identity:
+    media = reading.media
+    video = next((track for track in [reading.main_video] if track is not None and track.ticks), None)
+    audio = reading.main_audio
+    times = video.times() if video is not None else None
+    seconds = float(times.duration) if times is not None else (media.container.duration or 0) / 1_000_000
+    sides = (video.width, video.height) if video is not None else (0, 0)
+    if video is not None and video.finder.orientation.swaps_sides:
+        sides = (sides[1], sides[0])
+    return Identity(
+        asset=reading.asset(),
+        file_digest=digest.result(),
+        size_bytes=media.size_bytes,
+        container=media.container.format.name,
+        metadata=MappingProxyType(dict(media.container.metadata)),
+        partial=reading.is_partial(),
+        frame_count=len(video.ticks) if video is not None else 0,
+        duration_seconds=seconds,
+        width=sides[0],
+        height=sides[1],
+        rotation=video.finder.orientation.rotation if video is not None else 0,
+        rate=video.rate() if video is not None else None,
+        video_codec=video.codec if video is not None else None,
+        audio_codec=audio.codec if audio is not None else None,
+        times=times,
+    )
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MediaIOError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
