@@ -20,7 +20,7 @@ _HOMES = {
     "identify": "identity",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605 - one list, kept above
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> object:

@@ -158,7 +158,9 @@ class Reading:
         self.media = media
         self.videos = [VideoTrack(stream) for stream in media.video_streams]
         self.audios = [AudioTrack(stream) for stream in media.audio_streams]
-        self._tracks = {track.stream.index: track for track in (*self.videos, *self.audios)}
+        self._tracks: dict[int, VideoTrack | AudioTrack] = {}
+        self._tracks.update({track.stream.index: track for track in self.videos})
+        self._tracks.update({track.stream.index: track for track in self.audios})
         self._is_broken = False
         self._packet_count = 0
 

@@ -29,7 +29,7 @@ ProgressCallback = Callable[[int, int], None]
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,mxf,gxf,ogg,wav,w64,aiff,caf,au,mp3,"
     "aac,loas,flac,ac3,eac3,dts,amr,h264,hevc,vvc,av1,obu,ivf,m4v,dv,nut,rm,wtv,yuv4mpegpipe,ape,wv,tta"
-).split(",")
+)
 
 _BUFFER_BYTES = 128 * 1024
 _ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms"})
@@ -103,7 +103,7 @@ class MediaFile:
     def _demuxer(self) -> InputContainer:
         if not self._file.size_bytes:
             raise UnreadableMediaError(f"{_shown(self.path)} is empty; copy or download it again")
-        options = {"protocol_whitelist": "file", "format_whitelist": ",".join(DEMUXERS)}
+        options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
         try:
             return av.open(
                 self._file,
@@ -114,9 +114,12 @@ class MediaFile:
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self.check_io()
+            head = _head(self.path)
+            if any(b"sinf" in head and tag.encode() in head for tag in _ENCRYPTED_TAGS):
+                raise EncryptedMediaError(f"{_shown(self.path)} is encrypted; supply it decrypted") from error
             raise UnreadableMediaError(
                 f"{_shown(self.path)} is not a media file that can be read: {_reason(error)}; it begins with "
-                f"{_first_bytes(self.path)!r}"
+                f"{head[:16]!r}; check that it was copied or downloaded whole"
             ) from error
 
     @property
@@ -179,7 +182,7 @@ class MediaFile:
 
     def _refuse_encrypted(self, streams: list[Stream]) -> None:
         for stream in streams:
-            if stream.codec_context is not None and stream.codec_context.codec_tag in _ENCRYPTED_TAGS:
+            if _tag(stream) in _ENCRYPTED_TAGS:
                 raise EncryptedMediaError(f"{_shown(self.path)} is encrypted; supply it decrypted")
 
     def close(self) -> None:
@@ -201,6 +204,14 @@ def codec_name(stream: Stream) -> str:
     return stream.codec_context.codec.canonical_name if stream.codec_context is not None else "unknown"
 
 
+def _tag(stream: Stream) -> str:
+    """The four characters that the container names the codec by; empty where they are none."""
+    try:
+        return stream.codec_context.codec_tag if stream.codec_context is not None else ""
+    except UnicodeDecodeError:
+        return ""
+
+
 def _shown(path: Path) -> str:
     return repr(str(path))
 
@@ -212,6 +223,6 @@ def _reason(error: BaseException) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _first_bytes(path: Path) -> bytes:
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(16)
+        return file.read(_BUFFER_BYTES)

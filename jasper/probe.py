@@ -43,6 +43,9 @@ def orientation_of(frame: VideoFrame) -> Orientation:
         matrix = np.frombuffer(bytes(frame.side_data[Type.DISPLAYMATRIX]), dtype=np.int32)  # type: ignore[typeddict-item]
     except KeyError:
         return Orientation()
+    except ValueError:
+        # PyAV cannot list side data of a kind that it does not know; it still tells the angle, counter-clockwise.
+        return Orientation(round(-frame.rotation / 90) * 90 % 360)
     a, b, c, d = (float(matrix[at]) for at in (0, 1, 3, 4))
     is_mirrored = a * d - b * c < 0
     if is_mirrored:
