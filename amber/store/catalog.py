@@ -8,11 +8,14 @@ from amber.store.sql.failures import FailureRows
 from amber.store.sql.invalidations import InvalidationRows
 from amber.store.sql.leases import LeaseRows
 from amber.store.sql.lineage import LineageRows
+from amber.store.sql.problems import ProblemRows
 from amber.store.sql.session import sqlite_engine
 from amber.store.sql.traces import TraceRows
 
 
-class SqlCatalog(AssetRows, TraceRows, CommitRows, LeaseRows, FailureRows, InvalidationRows, LineageRows):
+class SqlCatalog(
+    AssetRows, TraceRows, CommitRows, LeaseRows, FailureRows, InvalidationRows, LineageRows, ProblemRows
+):
     """A catalogue in a database; each method is one transaction, from any number of threads and processes."""
 
     @classmethod

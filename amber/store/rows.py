@@ -26,6 +26,11 @@ def digest_range(prefix: str) -> tuple[bytes, bytes]:
     return bytes.fromhex(prefix.ljust(digits, "0")), bytes.fromhex(prefix.ljust(digits, "f"))
 
 
+def digests(texts: Iterable[str]) -> list[bytes]:
+    """Digests as rows have them."""
+    return list(map(bytes.fromhex, texts))
+
+
 def packed(assets: Sequence[str]) -> bytes:
     """Asset hashes end to end, in their order."""
     return bytes.fromhex("".join(assets))
@@ -36,6 +41,11 @@ def unpacked(data: bytes) -> tuple[str, ...]:
     if len(data) == DIGEST_BYTES:
         return (data.hex(),)
     return tuple(data[at : at + DIGEST_BYTES].hex() for at in range(0, len(data), DIGEST_BYTES))
+
+
+def subject_key(subject: str) -> bytes:
+    """What is stored of a subject: its first half, which no two subjects share by chance."""
+    return bytes.fromhex(subject[:DIGEST_BYTES])
 
 
 def packed_generations(generations: Sequence[int]) -> str | None:

@@ -122,23 +122,6 @@ reason = Table(
     comment="The sentences that say why features were computed.",
 )
 
-value = Table(
-    "value",
-    metadata,
-    Column("id", Number, primary_key=True, comment="Row number."),
-    Column(
-        "sha256", Digest, nullable=False, unique=True, comment="SHA-256 of the bytes, and the blob's name."
-    ),
-    Column("size_bytes", BigInteger, nullable=False, comment="How many bytes."),
-    Column(
-        "lost",
-        Boolean,
-        nullable=False,
-        comment="Whether the bytes were lost and other bytes took their place.",
-    ),
-    comment="Every value and file that features have, or had before they were healed.",
-)
-
 trace = Table(
     "trace",
     metadata,
@@ -153,7 +136,8 @@ trace = Table(
     Column("making", Number, ForeignKey("making.id"), nullable=False, comment="How it was made."),
     Column("assets", LargeBinary, nullable=False, comment="The asset hashes, sorted, end to end."),
     Column("generations", Text, comment="The generation of each asset, spaces between; NULL if all are 0."),
-    Column("value", Number, ForeignKey("value.id"), nullable=False, comment="The value: an Arrow IPC file."),
+    Column("sha256", Digest, nullable=False, index=True, comment="SHA-256 of the value (an Arrow IPC file)."),
+    Column("size_bytes", BigInteger, nullable=False, comment="How many bytes the value has."),
     Column("reason", Number, ForeignKey("reason.id"), nullable=False, comment="Why it was computed."),
     Column("seconds", Float(53), nullable=False, comment="Wall seconds that computing it took."),
     Column("cpu_seconds", Float(53), nullable=False, comment="Processor seconds that computing it took."),
@@ -169,11 +153,11 @@ trace_subject = Table(
     metadata,
     Column(
         "subject",
-        Digest,
+        LargeBinary(16),
         primary_key=True,
-        comment="Algorithm, version, part and assets, hashed (`keys.subject`).",
+        comment="First half of the SHA-256 of algorithm, version, part and assets.",
     ),
-    Column("trace", Number, primary_key=True, comment="The feature."),
+    Column("trace", Number, primary_key=True, comment="A feature of it."),
     comment="Finds the features of an algorithm, version and assets, whatever the settings and inputs.",
     sqlite_with_rowid=False,
 )
@@ -201,22 +185,22 @@ trace_input = Table(
         comment="Its asset hashes joined by +; NULL if they are those of `source`, or of the feature.",
     ),
     Column(
-        "value",
-        Number,
-        ForeignKey("value.id"),
-        index=True,
-        comment="The value that entered; NULL for an asset.",
-    ),
-    Column(
         "source",
         Number,
         ForeignKey("trace.id"),
         index=True,
         comment="The feature that it was; NULL for an asset.",
     ),
+    Column(
+        "sha256",
+        Digest,
+        comment="The value that entered; NULL while `source` still has it, and for an asset.",
+    ),
     comment="Lineage: what entered each computation.",
     sqlite_with_rowid=False,
 )
+_no_longer = trace_input.c.sha256.is_not(None)
+Index(None, trace_input.c.sha256, sqlite_where=_no_longer, postgresql_where=_no_longer)
 
 trace_file = Table(
     "trace_file",
@@ -225,8 +209,18 @@ trace_file = Table(
         "trace", Number, ForeignKey("trace.id", ondelete="CASCADE"), primary_key=True, comment="The feature."
     ),
     Column("position", Integer, primary_key=True, comment="Order among its files, from 0."),
-    Column("value", Number, ForeignKey("value.id"), nullable=False, comment="The file's bytes."),
+    Column("sha256", Digest, nullable=False, index=True, comment="SHA-256 of the file."),
+    Column("size_bytes", BigInteger, nullable=False, comment="How many bytes it has."),
     comment="Files that values name, such as an encode.",
+    sqlite_with_rowid=False,
+)
+
+lost = Table(
+    "lost",
+    metadata,
+    Column("sha256", Digest, primary_key=True, comment="SHA-256 of the value."),
+    Column("at", Seconds, nullable=False, comment="When other bytes first took its place."),
+    comment="Values that could not be read again, and came out otherwise when they were made again.",
     sqlite_with_rowid=False,
 )
 
@@ -234,7 +228,12 @@ resolved = Table(
     "resolved",
     metadata,
     Column("key", Digest, primary_key=True, comment="The resolved key: the whole closure of an ask, hashed."),
-    Column("trace", Number, nullable=False, index=True, comment="The feature that answers it."),
+    Column(
+        "trace",
+        Number,
+        nullable=False,
+        comment="The feature that answers it; not indexed, for only heals ask by it.",
+    ),
     comment="Finds a feature in one lookup; a cache that may be dropped at any time.",
     sqlite_with_rowid=False,
 )

@@ -24,12 +24,11 @@ else:
 #: The epoch, and what `rows.trace_of` reads, in its order.
 _LOOKUP = """
     SELECT e.number, t.recipe, m.algorithm, m.version, m.part, t.assets, t.generations, m.settings,
-           v.sha256, v.size_bytes, t.seconds, t.created_at
+           t.sha256, t.size_bytes, t.seconds, t.created_at
     FROM epoch e
     LEFT JOIN resolved r ON r.key = ?
     LEFT JOIN trace t ON t.id = r.trace
     LEFT JOIN making m ON m.id = t.making
-    LEFT JOIN value v ON v.id = t.value
 """
 _SNAPSHOT = """
     SELECT e.number, i.id, i.algorithm, i.version, i.everywhere, a.asset

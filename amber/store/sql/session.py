@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, QueuePool, Table, create_engine, event, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,8 +15,9 @@ from amber.errors import StoreUnavailableError
 from amber.store import schema
 from amber.store.sqlite import connect, plain
 
-#: Digests in one statement: well below the number of parameters that any database takes.
+#: Parameters in one statement: well below the number of parameters that any database takes.
 CHUNK = 500
+T = TypeVar("T")
 _WRITES = "amber_writes"
 
 
@@ -146,7 +147,7 @@ def note(connection: Connection, action: str, who: str, detail: str, at: float) 
     connection.execute(insert(schema.audit).values(action=action, who=who, detail=detail, at=at))
 
 
-def chunks(digests: Sequence[str]) -> Iterator[list[bytes]]:
-    """Digests as bytes, so many at a time as one statement takes."""
-    for at in range(0, len(digests), CHUNK):
-        yield list(map(bytes.fromhex, digests[at : at + CHUNK]))
+def chunks(parameters: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Parameters, so many at a time as one statement takes."""
+    for at in range(0, len(parameters), CHUNK):
+        yield parameters[at : at + CHUNK]

@@ -7,8 +7,8 @@ from sqlalchemy import Select, bindparam, func, select
 
 from amber.keys import Snapshot
 from amber.store.protocol import Lookup, Trace
-from amber.store.rows import digest_range, is_digest_prefix, snapshot_of, trace_of
-from amber.store.schema import epoch, making, resolved, trace, trace_asset, trace_subject, value
+from amber.store.rows import digest_range, digests, is_digest_prefix, snapshot_of, subject_key, trace_of
+from amber.store.schema import epoch, making, resolved, trace, trace_asset, trace_subject
 from amber.store.sql.invalidations import in_force
 from amber.store.sql.session import Session, chunks, current_epoch
 
@@ -21,12 +21,12 @@ TRACE_COLUMNS = (
     trace.c.assets,
     trace.c.generations,
     making.c.settings,
-    value.c.sha256,
-    value.c.size_bytes,
+    trace.c.sha256,
+    trace.c.size_bytes,
     trace.c.seconds,
     trace.c.created_at,
 )
-_JOINED = trace.join(making, making.c.id == trace.c.making).join(value, value.c.id == trace.c.value)
+_JOINED = trace.join(making, making.c.id == trace.c.making)
 #: All traces.
 TRACES: Select[Any] = select(*TRACE_COLUMNS).select_from(_JOINED)
 
@@ -35,7 +35,6 @@ _LOOKUP = select(epoch.c.number, *TRACE_COLUMNS).select_from(
     epoch.outerjoin(resolved, resolved.c.key == bindparam("key"))
     .outerjoin(trace, trace.c.id == resolved.c.trace)
     .outerjoin(making, making.c.id == trace.c.making)
-    .outerjoin(value, value.c.id == trace.c.value)
 )
 _MANY_LINKED = (
     select(resolved.c.key, *TRACE_COLUMNS)
@@ -69,7 +68,7 @@ class TraceRows(Session):
         """See the protocol."""
         found: dict[str, Trace] = {}
         with self._reading() as connection:
-            for some in chunks(keys):
+            for some in chunks(digests(keys)):
                 for key, *row in connection.execute(_MANY_LINKED, {"keys": some}):
                     found[key.hex()] = trace_of(row)
             return current_epoch(connection), found
@@ -79,22 +78,23 @@ class TraceRows(Session):
         with self._reading() as connection:
             read = [
                 trace_of(row)
-                for some in chunks(recipes)
+                for some in chunks(digests(recipes))
                 for row in connection.execute(_MANY, {"recipes": some})
             ]
         return {one.recipe: one for one in read}
 
     def traces_of(self, subject: str) -> list[Trace]:
         """See the protocol."""
-        theirs = select(trace_subject.c.trace).where(trace_subject.c.subject == bytes.fromhex(subject))
+        theirs = select(trace_subject.c.trace).where(trace_subject.c.subject == subject_key(subject))
         return self._read(TRACES.where(trace.c.id.in_(theirs)).order_by(_NEWEST_FIRST))
 
     def traced_subjects(self, subjects: Sequence[str]) -> set[str]:
         """See the protocol."""
+        asked = {subject_key(subject): subject for subject in subjects}
         with self._reading() as connection:
             return {
-                subject.hex()
-                for some in chunks(subjects)
+                asked[subject]
+                for some in chunks(list(asked))
                 for (subject,) in connection.execute(_SUBJECTS, {"subjects": some})
             }
 
