@@ -1,19 +1,28 @@
 """The catalogue of a home as a process meets it: what a warm ask reads comes straight from the driver.
 
-Importing SQLAlchemy takes a fifth of a second, and a statement through it takes several times what SQLite takes for these,
-so the few reads of a warm ask are written out here; everything else is handed to `SqlCatalog`, which is loaded when it is
-first needed.
+Importing SQLAlchemy takes a fifth of a second, and a row through it several times what SQLite takes for it, so the reads of
+warm asks, one or a hundred thousand at a time, are written out here; everything else is handed to `SqlCatalog`, which is
+loaded when it is first needed.
 """
 
 import sqlite3
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from amber.keys import Snapshot
-from amber.store.protocol import AssetRecord, Invalidation, Location, Lookup
-from amber.store.rows import asset_of, digest_range, is_digest_prefix, location_of, snapshot_of, trace_of
+from amber.store.protocol import AssetRecord, Invalidation, Location, Lookup, Trace
+from amber.store.rows import (
+    asset_of,
+    digest_range,
+    digests,
+    is_digest_prefix,
+    location_of,
+    snapshot_of,
+    subject_key,
+    trace_of,
+)
 from amber.store.sqlite import Connections, plain
 
 if TYPE_CHECKING:
@@ -21,6 +30,8 @@ if TYPE_CHECKING:
 else:
     _Cold = object
 
+#: Digests in one statement.
+_CHUNK = 1000
 #: The epoch, and what `rows.trace_of` reads, in its order.
 _LOOKUP = """
     SELECT e.number, t.recipe, m.algorithm, m.version, m.part, t.assets, t.generations, m.settings,
@@ -30,6 +41,22 @@ _LOOKUP = """
     LEFT JOIN trace t ON t.id = r.trace
     LEFT JOIN making m ON m.id = t.making
 """
+_LINKED = """
+    SELECT r.key, t.recipe, m.algorithm, m.version, m.part, t.assets, t.generations, m.settings,
+           t.sha256, t.size_bytes, t.seconds, t.created_at
+    FROM resolved r
+    JOIN trace t ON t.id = r.trace
+    JOIN making m ON m.id = t.making
+    WHERE r.key IN
+"""
+_TRACES = """
+    SELECT t.recipe, m.algorithm, m.version, m.part, t.assets, t.generations, m.settings,
+           t.sha256, t.size_bytes, t.seconds, t.created_at
+    FROM trace t
+    JOIN making m ON m.id = t.making
+    WHERE t.recipe IN
+"""
+_SUBJECTS = "SELECT subject FROM trace_subject WHERE subject IN"
 _SNAPSHOT = """
     SELECT e.number, i.id, i.algorithm, i.version, i.everywhere, a.asset
     FROM epoch e
@@ -63,6 +90,29 @@ class WarmCatalog(_Cold):
         """See the protocol."""
         [(epoch, *row)] = self._select(_LOOKUP, (bytes.fromhex(key),))
         return Lookup(epoch, None if row[0] is None else trace_of(row))
+
+    def lookup_many(self, keys: Sequence[str]) -> tuple[int, dict[str, Trace]]:
+        """See the protocol."""
+        found: dict[str, Trace] = {}
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            [epoch] = connection.execute("SELECT number FROM epoch").fetchone()
+            for key, *row in _each(connection, _LINKED, digests(keys)):
+                found[key.hex()] = trace_of(row)
+            connection.execute("COMMIT")
+        return epoch, found
+
+    def traces(self, recipes: Sequence[str]) -> dict[str, Trace]:
+        """See the protocol."""
+        with self._connection() as connection:
+            read = [trace_of(row) for row in _each(connection, _TRACES, digests(recipes))]
+        return {trace.recipe: trace for trace in read}
+
+    def traced_subjects(self, subjects: Sequence[str]) -> set[str]:
+        """See the protocol."""
+        asked = {subject_key(subject): subject for subject in subjects}
+        with self._connection() as connection:
+            return {asked[key] for (key,) in _each(connection, _SUBJECTS, list(asked))}
 
     def snapshot(self) -> Snapshot:
         """See the protocol."""
@@ -108,15 +158,21 @@ class WarmCatalog(_Cold):
 
     def _select(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         """The rows of one statement, which sees one state of the database and ends with its last row."""
+        with self._connection() as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection for this thread alone; after an error it is not used again."""
         connection = self._connections.take()
         try:
-            rows = connection.execute(statement, parameters).fetchall()
-        except sqlite3.Error as error:
-            with suppress(sqlite3.Error):
-                connection.close()
-            raise plain(error, self._connections.path) from error
+            yield connection
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise plain(error, self._connections.path) from error
+            raise
         self._connections.give(connection)
-        return rows
 
     if not TYPE_CHECKING:
 
@@ -131,6 +187,13 @@ class WarmCatalog(_Cold):
             method = getattr(self._rest, name)
             setattr(self, name, method)
             return method
+
+
+def _each(connection: sqlite3.Connection, statement: str, parameters: Sequence[bytes]) -> Iterator[Any]:
+    """The rows of a statement that ends in IN, for any number of parameters."""
+    for at in range(0, len(parameters), _CHUNK):
+        some = parameters[at : at + _CHUNK]
+        yield from connection.execute(f"{statement} ({','.join('?' * len(some))})", some)
 
 
 def _records(rows: Sequence[Any]) -> list[AssetRecord]:
