@@ -299,8 +299,10 @@ def changed(**fields: Any) -> Everything:
         ),
         (
             changed(name=["one", "two"]),
-            "the columns of Everything have different lengths: {'start': 3, 'vectors': 3, 'masks': 3, "
-            + "'is_short': 3, 'name': 2}",
+            (
+                "the columns of Everything have different lengths: {'start': 3, 'vectors': 3, 'masks': 3, "
+                "'is_short': 3, 'name': 2}"
+            ),
         ),
         (changed(name="abc"), "field 'name' must be a list; found str"),
         (changed(name=["one", None, "two"]), "field 'name' must hold str; found None"),
