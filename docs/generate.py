@@ -7,15 +7,13 @@ import ast
 import dataclasses
 import importlib
 import inspect
-import pkgutil
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-REFERENCE = ROOT / "docs" / "reference"
+DOCS = ROOT / "docs"
 #: The packages whose source is read.
 PACKAGES = ("amber", "jasper", "algorithms")
 #: Variables that no field of `Settings` stands for, and what they do.
@@ -28,7 +26,7 @@ NOTE = "<!-- Written by `make docs` from the code; change it there. -->\n"
 def main() -> None:
     """Write every page that differs."""
     for name, text in pages().items():
-        path = REFERENCE / name
+        path = DOCS / name
         if not path.is_file() or path.read_text() != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
@@ -36,14 +34,15 @@ def main() -> None:
 
 
 def pages() -> dict[str, str]:
-    """File name → the text that it must have."""
+    """Path in `docs` → the text that it must have."""
     return {
-        "algorithms.md": algorithms_page(),
-        "cli.md": cli_page(),
-        "environment.md": environment_page(),
-        "errors.md": errors_page(),
-        "layers.md": layers_page(),
-        "tables.md": tables_page(),
+        "adr/README.md": decisions_page(),
+        "reference/algorithms.md": algorithms_page(),
+        "reference/cli.md": cli_page(),
+        "reference/environment.md": environment_page(),
+        "reference/errors.md": errors_page(),
+        "reference/layers.md": layers_page(),
+        "reference/tables.md": tables_page(),
     }
 
 
@@ -145,31 +144,35 @@ def _help(parameter: Any) -> str:
     return text
 
 
+# decisions
+
+
+def decisions_page() -> str:
+    """The decision records in order."""
+    lines = []
+    for path in sorted((DOCS / "adr").glob("[0-9]*.md")):
+        number, _, title = path.read_text().splitlines()[0].removeprefix("# ").partition(". ")
+        lines.append(f"{number}. [{title}]({path.name})\n")
+    introduction = (
+        "One file a decision that a newcomer would question; "
+        "[the first one](0001-record-decisions.md) says how they are written."
+    )
+    return _page("Decisions", introduction, ["".join(lines)])
+
+
 # errors
 
 
-def modules(package: str) -> Iterator[ModuleType]:
-    """A package's modules, itself first."""
-    root = importlib.import_module(package)
-    yield root
-    for found in pkgutil.walk_packages(root.__path__, f"{package}."):
-        yield importlib.import_module(found.name)
-
-
 def errors() -> dict[str, list[type[Exception]]]:
-    """Module → the exception classes that it defines, as they stand there."""
+    """Module → the errors that it defines, as they stand there."""
     found = {}
-    for package in PACKAGES:
-        for module in modules(package):
-            classes = [
-                value
-                for value in vars(module).values()
-                if inspect.isclass(value)
-                and issubclass(value, Exception)
-                and value.__module__ == module.__name__
-            ]
-            if classes:
-                found[module.__name__] = classes
+    for path in sorted(ROOT.glob("*/errors.py")):
+        module = importlib.import_module(f"{path.parent.name}.errors")
+        found[module.__name__] = [
+            value
+            for value in vars(module).values()
+            if inspect.isclass(value) and issubclass(value, Exception)
+        ]
     return found
 
 
@@ -191,7 +194,7 @@ def errors_page() -> str:
         ]
         sections += [f"## `{module}`\n", _table(("error", "is a", "exit code", "try again", "means"), rows)]
     introduction = (
-        "Every error that is raised on purpose; its message says what was asked, what was found, and what there is.\n"
+        "The errors that reach a caller; a message says what was asked, what was found, and what there is.\n"
         "*Try again* says whether the same call may succeed later although the caller changed nothing."
     )
     return _page("Errors", introduction, sections)
