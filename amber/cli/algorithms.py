@@ -85,7 +85,9 @@ def lock(
         typer.Option("--same", metavar="NAME", help="Its body changed and its results did not: record that."),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if something changed.")] = False,
-    path: Annotated[Path, typer.Option("--file", metavar="FILE", help="The lock file.")] = Path("algorithms.lock"),
+    path: Annotated[Path, typer.Option("--file", metavar="FILE", help="The lock file.")] = Path(
+        "algorithms.lock"
+    ),
     json: JsonOption = False,
 ) -> None:
     """Record the loaded algorithms, and notice a body that changed while its version did not.
@@ -117,7 +119,9 @@ def lock(
         raise typer.Exit(FAILED)
 
 
-def _say_lock(path: Path, refused: dict[str, list[str]], added: list[str], *, entries: int, check: bool) -> None:
+def _say_lock(
+    path: Path, refused: dict[str, list[str]], added: list[str], *, entries: int, check: bool
+) -> None:
     for key, parts in refused.items():
         name, _, version = key.partition("@")
         say(

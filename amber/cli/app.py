@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from amber.cli.exits import INTERRUPTED, exit_code, report_error
+from amber.cli.output import put
 
 #: Command → the module that holds it. A module is imported when its command is asked for, so that each starts quickly.
 COMMANDS: dict[str, str] = {
@@ -63,7 +64,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         import importlib.metadata
 
-        print(f"amber {importlib.metadata.version('amber')}")
+        put(f"amber {importlib.metadata.version('amber')}")
         raise typer.Exit
 
 
@@ -89,7 +90,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends in a sentence and a code
         if os.environ.get("AMBER_DEBUG"):
             import traceback
 

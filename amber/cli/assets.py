@@ -23,7 +23,11 @@ def assets(where: WhereOption = None, json: JsonOption = False) -> None:
         emit([asset_document(record) for record in records])
         return
     if not records:
-        say("no assets with these labels" if where else "no assets yet; `amber ingest PATH` takes files and folders")
+        say(
+            "no assets with these labels"
+            if where
+            else "no assets yet; `amber ingest PATH` takes files and folders"
+        )
         return
     from amber.cli.tables import print_table
     from amber.cli.wording import counted, duration, short

@@ -101,7 +101,9 @@ class Bars:
 
         yield progress
         if line is not None:
-            self._progress.update(line.task, completed=1, total=1, detail=duration(time.monotonic() - line.began))
+            self._progress.update(
+                line.task, completed=1, total=1, detail=duration(time.monotonic() - line.began)
+            )
 
     def _line(self, name: str) -> _Line:
         if name not in self._lines:
@@ -123,7 +125,9 @@ class Bars:
         rate = f", {event.done / elapsed:,.0f}/s" if elapsed > 0.5 else ""
         of = f" of {event.total:,}" if event.total else ""
         detail = f"{event.done:,}{of} {event.unit}{rate}"
-        self._progress.update(line.task, detail=f"{before + 1} of {expected}: {detail}" if expected > 1 else detail)
+        self._progress.update(
+            line.task, detail=f"{before + 1} of {expected}: {detail}" if expected > 1 else detail
+        )
 
     def _count(self, name: str, line: _Line) -> None:
         ready, expected = sum(line.ready.values()), max(self._expected[name], 1)

@@ -18,7 +18,22 @@ _OLDEST_PYTHON = (3, 11)
 #: Less free space than this is worth a word; a film's standard form takes about as much as the film.
 _LEAST_FREE_BYTES = 2 << 30
 #: File systems on which SQLite's locks cannot be relied on.
-_REMOTE_FILE_SYSTEMS = frozenset("nfs nfs4 cifs smb3 smbfs 9p afs ceph glusterfs fuse.sshfs fuse.s3fs lustre".split())
+_REMOTE_FILE_SYSTEMS = frozenset(
+    (
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "afs",
+        "ceph",
+        "glusterfs",
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "lustre",
+    )
+)
 
 
 class Unfit(Exception):  # noqa: N818 - a finding, not a failure of the program
@@ -59,7 +74,9 @@ def run_check(name: str, check: Check) -> Result:
     except AmberError as error:
         return Result(name, False, str(error), "see the message")
     except Exception as error:  # noqa: BLE001 - a library may fail to load in any way, and that is the finding
-        return Result(name, False, f"{type(error).__name__}: {error}", "reinstall amber and what it depends on")
+        return Result(
+            name, False, f"{type(error).__name__}: {error}", "reinstall amber and what it depends on"
+        )
 
 
 def _home() -> Path:
@@ -97,7 +114,10 @@ def check_home() -> str:
         raise Unfit(f"{folder} cannot be written: {error}", "name a folder of yours in AMBER_HOME") from error
     kind = _file_system(folder)
     if kind in _REMOTE_FILE_SYSTEMS:
-        raise Unfit(f"{home} is on {kind}", "set AMBER_HOME to a folder on a local disk: the catalogue needs its locks")
+        raise Unfit(
+            f"{home} is on {kind}",
+            "set AMBER_HOME to a folder on a local disk: the catalogue needs its locks",
+        )
     if free < _LEAST_FREE_BYTES:
         raise Unfit(f"{home} has {size(free)} left", "make room, or set AMBER_HOME to a larger disk")
     return f"{home}, {size(free)} free{f' on {kind}' if kind else ''}"

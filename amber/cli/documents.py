@@ -164,7 +164,9 @@ def lineage_document(lineage: "Lineage") -> dict[str, Any]:
                 "assets": entry.label.split("+"),
                 "value": entry.value,
                 "feature": entry.recipe,
-                "algorithm": lineage.sources[entry.recipe].algorithm if entry.recipe in lineage.sources else None,
+                "algorithm": lineage.sources[entry.recipe].algorithm
+                if entry.recipe in lineage.sources
+                else None,
             }
             for entry in lineage.made_from
         ],
@@ -189,7 +191,8 @@ def algorithm_document(registry: "Registry", algorithm: "Algorithm[..., Any]") -
         ],
         "settings": {setting.name: setting.default for setting in algorithm.settings},
         "weights": {
-            entry.name: {"name": entry.weights.name, "sha256": entry.weights.sha256} for entry in algorithm.weights
+            entry.name: {"name": entry.weights.name, "sha256": entry.weights.sha256}
+            for entry in algorithm.weights
         },
         "resources": {
             "cpus": algorithm.cpus,

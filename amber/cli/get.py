@@ -53,9 +53,12 @@ def get(
         Format, typer.Option("--format", help="How the rows are written; arrow is the stored file as it is.")
     ] = "table",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write them there; the file appears whole or not at all.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write them there; the file appears whole or not at all."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="Rows that the table view shows.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, help="Rows that the table view shows.")
+    ] = 20,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -167,14 +170,17 @@ def _print_tables(amber: "Amber", ready: "Sequence[tuple[Ask, Feature]]", limit:
             console().print(f"{chr(10) if number else ''}{ask.algorithm} of {titles}")
         table = feature.table
         print_rows(
-            table.column_names, table.slice(0, limit).to_pylist(), table.num_rows, is_record=is_record(feature)
+            table.column_names,
+            table.slice(0, limit).to_pylist(),
+            table.num_rows,
+            is_record=is_record(feature),
         )
 
 
 def is_record(feature: "Feature") -> bool:
     """Whether the result is one record of scalars rather than a table of columns."""
     if feature.result_type is None:
-        return feature.table.num_rows == 1
+        return bool(feature.table.num_rows == 1)
     from amber.codec import columns
 
     return all(column.kind == "scalar" for column in columns(feature.result_type))

@@ -13,12 +13,18 @@ from typing import Any
 
 def say(text: str) -> None:
     """A message to people, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def put(text: str) -> None:
+    """A line of a command's answer, on stdout."""
+    sys.stdout.write(f"{text}\n")
 
 
 def emit(document: Any) -> None:
     """The one JSON document of a command, on stdout."""
-    print(json_text(document, indent=2 if sys.stdout.isatty() else None))
+    put(json_text(document, indent=2 if sys.stdout.isatty() else None))
 
 
 def json_text(document: Any, *, indent: int | None = None) -> str:

@@ -67,7 +67,11 @@ def _print(planned: "Plan", titles: dict[str, str]) -> None:
         [
             [
                 step.step.algorithm,
-                *([" + ".join(titles.get(asset, asset[:12]) for asset in step.step.assets)] if is_for_several else []),
+                *(
+                    [" + ".join(titles.get(asset, asset[:12]) for asset in step.step.assets)]
+                    if is_for_several
+                    else []
+                ),
                 Text(step.mark, style=_STYLES[step.mark]),
                 step.reason,
                 _expected(step),
@@ -89,7 +93,7 @@ def _expected(step: "PlannedStep") -> str:
 def _summary(planned: "Plan") -> str:
     from amber.cli.wording import counted, duration
 
-    counts = {mark: len(planned.marked(mark)) for mark in ("hit", "miss", "depends")}  # type: ignore[arg-type]
+    counts = {mark: len(planned.marked(mark)) for mark in ("hit", "miss", "depends")}
     if counts["hit"] == len(planned.steps):
         return "nothing to compute"
     parts = [f"{counted(counts['miss'], 'step')} to compute"]

@@ -50,7 +50,7 @@ class Lines:
     """A line for each step that was computed, waited for or failed."""
 
     def __init__(self) -> None:
-        self._frames: dict["Step", tuple[int, str]] = {}
+        self._frames: dict[Step, tuple[int, str]] = {}
 
     def expect(self, steps: Iterable["Step"]) -> None:
         """As `Watcher`."""

@@ -15,7 +15,9 @@ def retry(
     algorithm: Annotated[
         str | None, typer.Argument(metavar="ALGORITHM", help="Only its failures; all, unless said.")
     ] = None,
-    asset: Annotated[str | None, typer.Option("--asset", metavar="ASSET", help="Only failures on this asset.")] = None,
+    asset: Annotated[
+        str | None, typer.Option("--asset", metavar="ASSET", help="Only failures on this asset.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Forget remembered failures, so that the next ask tries again.

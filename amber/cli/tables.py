@@ -22,16 +22,28 @@ def console(file: IO[str] | None = None) -> Console:
     return Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+def print_table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
+) -> None:
     """Print rows under headers; numbers are set to the right, and `Text` keeps its style."""
     materialized = [list(row) for row in rows]
     table = Table(
-        box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False
+        box=box.SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+        show_edge=False,
     )
     for number, header in enumerate(headers):
-        numeric = all(isinstance(row[number], int | float | None) for row in materialized) and bool(materialized)
+        numeric = all(isinstance(row[number], int | float | None) for row in materialized) and bool(
+            materialized
+        )
         table.add_column(
-            header.replace("_", " "), justify="right" if numeric else "left", header_style="bold cyan", no_wrap=numeric
+            header.replace("_", " "),
+            justify="right" if numeric else "left",
+            header_style="bold cyan",
+            no_wrap=numeric,
         )
     for row in materialized:
         table.add_row(*(cell(header, value) for header, value in zip(headers, row, strict=True)))
@@ -48,14 +60,18 @@ def print_record(record: Iterable[tuple[str, object]]) -> None:
     console().print(table)
 
 
-def print_rows(columns: Sequence[str], rows: Sequence[dict[str, Any]], total: int, *, is_record: bool) -> None:
+def print_rows(
+    columns: Sequence[str], rows: Sequence[dict[str, Any]], total: int, *, is_record: bool
+) -> None:
     """Print a result: a table of its first rows, or one value a line if it is a single record."""
     if is_record and len(rows) == 1:
         print_record(rows[0].items())
         return
     print_table(columns, [[row[name] for name in columns] for row in rows])
     if total > len(rows):
-        console().print(Text(f"… {counted(total - len(rows), 'more row')} (--limit N shows more)", style="dim"))
+        console().print(
+            Text(f"… {counted(total - len(rows), 'more row')} (--limit N shows more)", style="dim")
+        )
 
 
 def cell(name: str, value: object) -> Text:

@@ -26,7 +26,10 @@ _WATCH_SECONDS = 0.2
 @app.command(rich_help_panel="Algorithms")
 def try_(
     what: Annotated[
-        str, typer.Argument(metavar="FILE.py:FUNCTION", help="A function under @algorithm; :FUNCTION if there are several.")
+        str,
+        typer.Argument(
+            metavar="FILE.py:FUNCTION", help="A function under @algorithm; :FUNCTION if there are several."
+        ),
     ],
     asset: AssetArgument,
     settings: SetOption = None,

@@ -7,7 +7,7 @@ import typer
 
 from amber.cli.exits import FAILED
 from amber.cli.options import JsonOption
-from amber.cli.output import emit, say
+from amber.cli.output import emit, put, say
 from amber.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def _print(documents: list[dict[str, Any]]) -> None:
 def pin(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the weights are called.")],
     file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="The weights file; for a name that Amber does not know.")
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="The weights file; for a name that Amber does not know."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -100,4 +101,4 @@ def pin(
     if json:
         emit({"name": name, "sha256": sha256, "declaration": declaration})
     else:
-        print(declaration)  # noqa: T201 - the command's output
+        put(declaration)

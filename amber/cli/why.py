@@ -23,7 +23,10 @@ _MOST_BRANCHES = 20
 @app.command(rich_help_panel="Features")
 def why(
     feature: Annotated[
-        str, typer.Argument(metavar="FEATURE", help="The id that `get` and `show` tell, or six digits or more of it.")
+        str,
+        typer.Argument(
+            metavar="FEATURE", help="The id that `get` and `show` tell, or six digits or more of it."
+        ),
     ],
     json: JsonOption = False,
 ) -> None:
@@ -65,7 +68,9 @@ def _print(amber: "Amber", lineage: "Lineage") -> None:
     _add_sources(amber, below, lineage, {trace.recipe})
     console().print(below)
     console().print()
-    above = Tree(f"{trace.algorithm} {trace.version} was used by" + ("" if lineage.used_by else " nothing yet"))
+    above = Tree(
+        f"{trace.algorithm} {trace.version} was used by" + ("" if lineage.used_by else " nothing yet")
+    )
     _add_users(amber, above, lineage, {trace.recipe})
     console().print(above)
 

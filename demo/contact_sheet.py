@@ -1,0 +1,128 @@
+"""A contact sheet of pairs: both middle frames side by side, what they are, and how well they match."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+#: Raised when the same pairs are drawn or chosen otherwise, so that a sheet on disk is drawn anew.
+_DRAWING = 1
+#: Pairs in a row of the sheet.
+_COLUMNS = 2
+_PICTURE_WIDTH = 416
+_MARGIN, _GUTTER, _CAPTION, _HEAD, _FOOT = 48, 40, 58, 118, 60
+_SEAM = 4
+
+_PAPER, _INK, _FAINT, _ACCENT = "#14161a", "#f2f0eb", "#8d929b", "#f0b45a"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One shot of a pair."""
+
+    picture: UInt8[np.ndarray, "height width 3"]
+    #: Counted from 1.
+    number: int
+    #: Of the picture.
+    time_code: str
+
+
+@dataclass(frozen=True)
+class Match:
+    """A pair of shots."""
+
+    first: Side
+    second: Side
+    score: float
+
+
+def draw(matches: Sequence[Match], *, title: str, subtitle: str, credit: str = "") -> Image.Image:
+    """The sheet.
+
+    Args:
+        matches: Best first; their pictures have one size.
+        title: Of the film.
+        subtitle: What the pairs are, in a line.
+        credit: Whom the pictures belong to.
+    """
+    height = _picture_height(matches)
+    rows = -(-len(matches) // _COLUMNS)
+    pair_width = 2 * _PICTURE_WIDTH + _SEAM
+    size = (
+        2 * _MARGIN + _COLUMNS * pair_width + (_COLUMNS - 1) * _GUTTER,
+        _HEAD + rows * (height + _CAPTION) + _FOOT,
+    )
+    sheet = Image.new("RGB", size, _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((_MARGIN, 34), title, font=_font(38), fill=_INK)
+    pen.text((_MARGIN, 82), subtitle, font=_font(18), fill=_FAINT)
+    for place, match in enumerate(matches):
+        row, column = divmod(place, _COLUMNS)
+        corner = (_MARGIN + column * (pair_width + _GUTTER), _HEAD + row * (height + _CAPTION))
+        _draw_match(sheet, corner, height, place + 1, match)
+    if credit:
+        pen.text((_MARGIN, size[1] - 40), credit, font=_font(16), fill=_FAINT)
+    pen.text((size[0] - _MARGIN, size[1] - 40), "made with Amber", font=_font(16), fill=_FAINT, anchor="ra")
+    return sheet
+
+
+def _picture_height(matches: Sequence[Match]) -> int:
+    if not matches:
+        return 0
+    height, width, _ = matches[0].first.picture.shape
+    return round(_PICTURE_WIDTH * height / width)
+
+
+def _draw_match(sheet: Image.Image, corner: tuple[int, int], height: int, rank: int, match: Match) -> None:
+    pen = ImageDraw.Draw(sheet)
+    x, y = corner
+    for number, side in enumerate((match.first, match.second)):
+        left = x + number * (_PICTURE_WIDTH + _SEAM)
+        picture = Image.fromarray(side.picture).resize((_PICTURE_WIDTH, height), Image.Resampling.LANCZOS)
+        sheet.paste(picture, (left, y))
+        end = pen.textlength(side.time_code, font=_font(17))
+        pen.text((left, y + height + 10), side.time_code, font=_font(17), fill=_INK)
+        pen.text((left + end + 12, y + height + 11), f"shot {side.number}", font=_font(16), fill=_FAINT)
+    right = x + 2 * _PICTURE_WIDTH + _SEAM
+    pen.text((right, y + height + 8), f"{match.score:.3f}", font=_font(20), fill=_ACCENT, anchor="ra")
+    _draw_rank(sheet, (x + 12, y + 12), rank)
+
+
+def _draw_rank(sheet: Image.Image, corner: tuple[int, int], rank: int) -> None:
+    """The rank on a dark disc, which is seen on any picture."""
+    side = 34
+    # Drawn four times larger and shrunk, for Pillow's circles have hard edges.
+    disc = Image.new("L", (side * 4, side * 4))
+    ImageDraw.Draw(disc).ellipse((0, 0, side * 4 - 1, side * 4 - 1), fill=200)
+    sheet.paste(_PAPER, corner, disc.resize((side, side), Image.Resampling.LANCZOS))
+    middle = (corner[0] + side / 2, corner[1] + side / 2)
+    ImageDraw.Draw(sheet).text(middle, str(rank), font=_font(17), fill=_INK, anchor="mm")
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def shows(path: Path, feature: str) -> bool:
+    """Whether the sheet in a file was drawn from this feature, by this version of the drawing."""
+    try:
+        with Image.open(path) as sheet:
+            return sheet.info.get("amber-feature") == _mark(feature)
+    except OSError:
+        return False
+
+
+def _mark(feature: str) -> str:
+    return f"{feature} {_DRAWING}"
+
+
+def save(sheet: Image.Image, path: Path, *, feature: str) -> None:
+    """Write the sheet, whole or not at all, with the id of the feature that it shows."""
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("amber-feature", _mark(feature))
+    temporary = path.with_suffix(".partial")
+    sheet.save(temporary, format="PNG", pnginfo=notes, optimize=True)
+    temporary.replace(path)
