@@ -93,12 +93,12 @@ def shot_embeddings(
     with film.scan() as scan:
         for start in range(0, len(middle), _FRAMES_AT_ONCE):
             frames = scan.frames_at(middle[start : start + _FRAMES_AT_ONCE])
-            vectors.append(encoder.encode(_squeeze(frames.data)))
+            vectors.append(encoder.encode(squeeze(frames.data)))
             report(start + len(frames.data), len(middle), "shots")
     return ShotEmbeddings(vectors=np.concatenate(vectors), middle=middle)
 
 
-def _squeeze(frames: UInt8[np.ndarray, "n height width 3"]) -> UInt8[np.ndarray, "n 224 224 3"]:
+def squeeze(frames: UInt8[np.ndarray, "n height width 3"]) -> UInt8[np.ndarray, "n 224 224 3"]:
     """Each picture, whole, at the size of the network's input."""
     import cv2
 

@@ -55,11 +55,12 @@ def shots(
             (frame.data for frame in frames), adaptive_threshold=adaptive_threshold, min_content=min_content
         )
         edges = [0, *cuts, scan.frame_count] if scan.frame_count else []
-        return _between(edges, [scan.times.start(edge) for edge in edges], Fraction(short_seconds))
+        times = [scan.times.time(edge) for edge in edges[:-1]] + [scan.times.duration]
+        return _between(edges, times, Fraction(short_seconds))
 
 
 def _between(edges: Sequence[int], times: Sequence[Fraction], short_seconds: Fraction) -> Shots:
-    """The shots between neighbouring `edges`, which are frame indices that lie at `times`."""
+    """The shots between neighbouring `edges`, which are frame indices that are shown at `times`."""
     seconds = np.array([float(time) for time in times], dtype=np.float64)
     lasts = [end - start for start, end in pairwise(times)]
     return Shots(

@@ -7,9 +7,10 @@ from amber.algorithm import File, Source, algorithm, result
 from amber.progress import report, scratch
 
 if TYPE_CHECKING:
-    from jasper.frames import FrameTimes
     from jasper.standardize import Standardized
     from jasper.video import Video
+
+    from jasper.frames import FrameTimes
 
 
 @result
@@ -71,8 +72,9 @@ def standard(source: Source) -> Standard:
     Known limits: dynamic range and colours of HDR sources are taken as they are; subtitles and further sound tracks
     are left out.
     """
-    from jasper.errors import MediaIOError, NoVideoError, SourceChangedError, UnreadableMediaError
     from jasper.standardize import standardize
+
+    from jasper.errors import MediaIOError, NoVideoError, SourceChangedError, UnreadableMediaError
 
     tried: dict[Path, str] = {}
     for path in source.paths:

@@ -33,12 +33,10 @@ def fade(pictures: Iterable[Picture], *, start: float, end: float) -> list[Pictu
     return [(picture * factor).astype(np.uint8) for picture, factor in zip(taken, factors, strict=True)]
 
 
-def film(pictures: Iterable[Picture], path: Path, *, rate: int = 24) -> Path:
+def film(pictures: Iterable[Picture], path: Path, *, rate: Fraction = Fraction(24)) -> Path:
     """A silent H.264 film of RGB pictures at `path`."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=Fraction(rate), options={"preset": "veryfast", "crf": "18"}
-        )
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "18"})
         for index, frame in enumerate(_frames(pictures)):
             if index == 0:
                 stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"

@@ -97,7 +97,7 @@ def test_the_order_of_the_blocks_does_not_matter(data: st.DataObject) -> None:
 
 def test_short_and_repeated_shots_do_not_use_up_the_depth() -> None:
     same = unit([[1.0, 0.0]] * 20 + [[1.0, 1.0], [0.0, 1.0], [1.0, 2.0]])
-    title = Title("a", same, short=tuple(range(10)), repeats={shot: 10 for shot in range(11, 20)})
+    title = Title("a", same, short=tuple(range(10)), repeats=dict.fromkeys(range(11, 20), 10))
     found = rows(_pairs(title, title, depth=6))
     assert len(found) == 6
     assert {shot for row in found for shot in (row[1], row[3])} == {10, 20, 21, 22}

@@ -1,0 +1,162 @@
+"""The algorithms on short films, from a source file to pairs."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from algorithms.duplicate_groups import duplicate_groups
+from algorithms.match_pairs import match_pairs
+from algorithms.shot_embeddings import Encoder, shot_embeddings
+from algorithms.shots import Shots, shots
+from algorithms.standard import Standard, standard
+from amber.algorithm import Pair, Source
+from amber.errors import SourceLostError
+from amber.weights import Weights, open_weights
+from jasper.identity import identify
+from tests.algorithms.features import rows
+from tests.algorithms.pictures import black, fade, film, scene
+
+SHARED = Path(__file__).parents[2] / "../shared"
+
+
+def _source(path: Path) -> Source:
+    return Source(identify(path).asset, (path,))
+
+
+def _shots(found: Shots) -> list[tuple[int, int]]:
+    return list(zip(found.start.tolist(), found.end.tolist(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def conversation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A B A B, a shot of five frames, and C: 30 + 24 + 36 + 30 + 5 + 40 frames at 24 a second."""
+    a, b, c = (
+        scene(1, 66, width=320, height=180),
+        scene(2, 54, width=320, height=180),
+        scene(4, 40, width=320, height=180),
+    )
+    flash = scene(3, 5, width=320, height=180)
+    pictures = [*a[:30], *b[:24], *a[30:], *b[24:], *flash, *c]
+    return film(pictures, tmp_path_factory.mktemp("films") / "conversation.mp4")
+
+
+@pytest.fixture(scope="module")
+def conversation_standard(conversation: Path) -> Standard:
+    return standard(_source(conversation))
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    opened = open_weights(Weights("efficientnet-lite0"), Encoder, tmp_path_factory.mktemp("weights"))
+    assert isinstance(opened, Encoder)
+    return opened
+
+
+def test_a_standard_names_its_files_and_says_what_they_hold(conversation_standard: Standard) -> None:
+    made = conversation_standard
+    assert (made.frame_count, made.rate_numerator, made.rate_denominator) == (165, 24, 1)
+    assert (made.width, made.height, made.has_audio) == (320, 180, False)
+    assert all(
+        file.path.stat().st_size for file in (made.encode, made.proxy, made.frame_times, made.source_times)
+    )
+    with made.video() as video, made.scan() as scan:
+        assert (video.width, video.height) == (made.width, made.height)
+        assert (scan.width, scan.height) == (made.proxy_width, made.proxy_height)
+        assert video.frame_count == scan.frame_count == len(made.times()) == 165
+
+
+def test_a_location_that_changed_is_marked_and_the_next_one_is_read(
+    conversation: Path, tmp_path: Path
+) -> None:
+    asset = identify(conversation).asset
+    other = film(scene(9, 24), tmp_path / "other.mp4")
+    text = tmp_path / "text.mp4"
+    text.write_text("no film any more")
+    gone = tmp_path / "gone.mp4"
+    marked: list[Path] = []
+    made = standard(Source(asset, (gone, other, text, conversation), marked.append))
+    assert made.frame_count == 165
+    assert marked == [other, text]
+
+
+def test_an_asset_whose_locations_are_all_gone_is_lost_with_reasons(tmp_path: Path) -> None:
+    other = film(scene(9, 24), tmp_path / "other.mp4")
+    with pytest.raises(SourceLostError, match=r"gone\.mp4.*other\.mp4: it holds something else now") as lost:
+        standard(Source("0" * 64, (tmp_path / "gone.mp4", other)))
+    assert "amber ingest PATH" in str(lost.value)
+
+
+def test_a_source_without_any_location_is_lost() -> None:
+    with pytest.raises(SourceLostError, match="no location is recorded"):
+        standard(Source("0" * 64, ()))
+
+
+def test_a_film_cuts_exactly_where_it_was_joined(conversation_standard: Standard) -> None:
+    found = shots(conversation_standard)
+    assert _shots(found) == [(0, 30), (30, 54), (54, 90), (90, 120), (120, 125), (125, 165)]
+    assert found.start_seconds.tolist() == pytest.approx([0, 1.25, 2.25, 3.75, 5.0, 125 / 24])
+    assert found.end_seconds.tolist() == pytest.approx([1.25, 2.25, 3.75, 5.0, 125 / 24, 165 / 24])
+    assert found.is_short.tolist() == [False, False, False, False, True, False]
+
+
+def test_a_shot_of_exactly_the_shortest_length_is_not_short(conversation_standard: Standard) -> None:
+    assert shots(conversation_standard, short_seconds=1.0).is_short.tolist() == [False] * 4 + [True, False]
+    assert shots(conversation_standard, short_seconds=1.01).is_short[1]
+
+
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(25)])
+def test_half_a_second_is_measured_on_the_films_own_timeline(rate: Fraction, tmp_path: Path) -> None:
+    pictures = [*scene(1, 30), *scene(2, 15), *scene(3, 30), *scene(4, 12), *scene(5, 13)]
+    found = shots(standard(_source(film(pictures, tmp_path / "film.mp4", rate=rate))))
+    assert _shots(found) == [(0, 30), (30, 45), (45, 75), (75, 87), (87, 100)]
+    assert found.is_short.tolist() == [False, False, False, True, rate > 26]
+    assert found.end_seconds[-1] == pytest.approx(float(100 / rate))
+
+
+def test_a_film_of_black_is_one_shot(tmp_path: Path) -> None:
+    found = shots(standard(_source(film([*black(40), *black(40, noise=2)], tmp_path / "black.mp4"))))
+    assert _shots(found) == [(0, 80)]
+
+
+def test_a_film_that_fades_in_and_out_is_one_shot(tmp_path: Path) -> None:
+    pictures = [*black(6), *fade(scene(1, 24), start=0, end=1), *fade(scene(1, 24, first=24), start=1, end=0)]
+    assert _shots(shots(standard(_source(film(pictures, tmp_path / "fades.mp4"))))) == [(0, 54)]
+
+
+def test_the_hard_cuts_of_a_known_film_are_found() -> None:
+    path = SHARED / "media/truth/testvideo.mp4"
+    if not path.exists():
+        pytest.skip("../shared/media/truth/testvideo.mp4 is not here")
+    found = shots(standard(_source(path)))
+    assert found.start.tolist()[:3] == [0, 30, 180]
+    assert (found.start[1:] == found.end[:-1]).all()
+
+
+def test_a_film_from_its_source_to_its_best_pairs(conversation_standard: Standard, encoder: Encoder) -> None:
+    cut = shots(conversation_standard)
+    embedded = shot_embeddings(conversation_standard, cut, encoder)
+    assert embedded.middle.tolist() == [15, 42, 72, 105, 122, 145]
+    assert embedded.vectors.shape == (6, 1280)
+    groups = duplicate_groups(embedded, min_cosine=0.985)
+    assert groups.first_shot.tolist() == [0, 1, 0, 1, 4, 5]
+    assets = ("a", "a")
+    pairs = match_pairs(
+        Pair(assets, cut, cut), Pair(assets, embedded, embedded), Pair(assets, groups, groups)
+    )
+    assert sorted((a, b) for _, a, _, b, _ in rows(pairs)) == [(0, 1), (0, 5), (1, 5)]
+    assert (np.diff(pairs.score) <= 0).all()
+
+
+def test_embeddings_of_the_same_film_are_the_same_bytes(conversation: Path, encoder: Encoder) -> None:
+    films = [standard(_source(conversation)) for _ in range(2)]
+    vectors = [shot_embeddings(one, shots(one), encoder).vectors for one in films]
+    assert vectors[0].tobytes() == vectors[1].tobytes()
+
+
+def test_a_film_without_shots_has_no_embeddings(conversation_standard: Standard, encoder: Encoder) -> None:
+    empty = Shots(**{name: column[:0] for name, column in vars(shots(conversation_standard)).items()})
+    found = shot_embeddings(conversation_standard, empty, encoder)
+    assert found.vectors.shape == (0, 1280) and found.vectors.dtype == np.float32
+    assert duplicate_groups(found).first_shot.shape == (0,)
