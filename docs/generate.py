@@ -152,7 +152,7 @@ def decisions_page() -> str:
     lines = []
     for path in sorted((DOCS / "adr").glob("[0-9]*.md")):
         number, _, title = path.read_text().splitlines()[0].removeprefix("# ").partition(". ")
-        lines.append(f"{number}. [{title}]({path.name})\n")
+        lines.append(f"- {number}: [{title}]({path.name})\n")
     introduction = (
         "One file a decision that a newcomer would question; "
         "[the first one](0001-record-decisions.md) says how they are written."
