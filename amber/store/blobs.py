@@ -201,6 +201,9 @@ def _failing_well(folder: Path) -> Iterator[None]:
             ) from error
         raise StoreUnavailableError(f"blobs in {folder} cannot be reached: {error}") from error
 
+    def close(self) -> None:
+        """See the protocol."""
+
 
 class MemoryBlobs:
     """Bytes in memory; those asked for as files are written to a folder.
@@ -267,3 +270,7 @@ class MemoryBlobs:
         """See the protocol."""
         with self._lock:
             return iter([Blob(sha256, len(data)) for sha256, data in self._bytes.items()])
+
+    def close(self) -> None:
+        """See the protocol."""
+        self._owned.cleanup()

@@ -425,6 +425,9 @@ class Blobs(Protocol):
     def digests(self) -> Iterator[Blob]:
         """All blobs there are, in no order."""
 
+    def close(self) -> None:
+        """Let go of connections and of files that end with the process."""
+
 
 @dataclass(frozen=True)
 class Store:
@@ -438,3 +441,4 @@ class Store:
     def close(self) -> None:
         """Let go of connections."""
         self.catalog.close()
+        self.blobs.close()

@@ -255,31 +255,45 @@ MUTANTS = {
 }
 
 
-def swapped_values_are_told_apart(folder: Path) -> None:
-    """Two titles whose values are exchanged are another input, although names and values are the same."""
-    declared = {
-        "a0": Declared("a0", TYPES[0], (("source", ASSET),)),
-        "a1": Declared("a1", TYPES[1], (("p0", 0),), "each"),
-    }
-    world = World(declared, folder)
-    store = memory_store()
-    ask = Ask("a1", ASSETS[:2])
+#: What takes the two values that are exchanged, and the asks that give them.
+EXCHANGES = {
+    "between titles": (
+        [Declared("a0", TYPES[0], (("source", ASSET),)), Declared("a1", TYPES[1], (("p0", 0),), "each")],
+        Ask("a1", ASSETS[:2]),
+        (Ask("a0", ASSETS[:1]), Ask("a0", ASSETS[1:2])),
+    ),
+    "between parameters": (
+        [
+            Declared("a0", TYPES[0], (("source", ASSET),)),
+            Declared("a1", TYPES[1], (("source", ASSET),)),
+            Declared("a2", TYPES[2], (("p0", 0), ("p1", 1))),
+        ],
+        Ask("a2", ASSETS[:1]),
+        (Ask("a0", ASSETS[:1]), Ask("a1", ASSETS[:1])),
+    ),
+}
+
+
+def exchanged_values_are_told_apart(folder: Path, exchange: str) -> None:
+    """Two values that change places are other inputs, although the names and the values are the same."""
+    declared, ask, parts = EXCHANGES[exchange]
+    world = World({one.name: one for one in declared}, folder)
     seen: set[tuple[int, ...]] = set()
-    for version in range(1, 60):
-        declared["a0"] = replace(declared["a0"], version=str(version))
-        values = tuple(world.expected(Ask("a0", (asset,))) for asset in ASSETS[:2])
-        with contextlib.closing(Engine(store, world.registry())) as engine:
-            feature = engine.get(ask, world.listen)
-        if unpacked(feature.value) != world.expected(ask):
-            store.close()
-            raise AssertionError("a value differs from computing it from scratch")
-        seen.add(values)
-    store.close()
+    with contextlib.closing(memory_store()) as store:
+        for version in range(1, 60):
+            for part in parts:
+                changed = replace(world.declared[part.algorithm], version=str(version))
+                world.declared[part.algorithm] = changed
+            with contextlib.closing(Engine(store, world.registry())) as engine:
+                feature = engine.get(ask, world.listen)
+            assert unpacked(feature.value) == world.expected(ask), "a value differs from computing it from scratch"
+            seen.add(tuple(world.expected(part) for part in parts))
     assert any((b, a) in seen and a != b for a, b in seen), "the exchange never happened, so nothing was tested"
 
 
-def test_swapped_values_are_told_apart(tmp_path: Path) -> None:
-    swapped_values_are_told_apart(tmp_path)
+@pytest.mark.parametrize("exchange", sorted(EXCHANGES))
+def test_exchanged_values_are_told_apart(tmp_path: Path, exchange: str) -> None:
+    exchanged_values_are_told_apart(tmp_path, exchange)
 
 
 @pytest.mark.parametrize("mutant", sorted(MUTANTS))
@@ -293,5 +307,6 @@ def test_the_property_notices(mutant: str, tmp_path: Path) -> None:
         suppress_health_check=list(HealthCheck),
     )
     with MUTANTS[mutant](), pytest.raises(AssertionError):
-        swapped_values_are_told_apart(tmp_path)
+        for exchange in EXCHANGES:
+            exchanged_values_are_told_apart(tmp_path, exchange)
         hunting(given(worlds(), operations)(play))()
