@@ -21,8 +21,8 @@ demo: setup ## the main job on a real film; FILM=path takes your own
 test: setup ## the whole suite
 	@$(PYTEST) -n $(JOBS) --dist worksteal
 
-soak: setup ## fault, race and volume tests at full count; N=count says how many
-	@AMBER_SOAK=1 $(if $(N),AMBER_SOAK_COUNT=$(N)) $(PYTEST) -m soak -n $(JOBS) --dist worksteal --timeout 3600
+soak: setup ## fault, race and volume tests at full count; N=count SEED=seed
+	@AMBER_SOAK=1 $(if $(N),AMBER_SOAK_COUNT=$(N)) $(if $(SEED),AMBER_SOAK_SEED=$(SEED)) $(PYTEST) -m soak -n $(JOBS) --dist worksteal --timeout 3600
 
 check: lint ## lint, types, imports, and the tests that need no server
 	@$(PYTEST) -n $(JOBS) --dist worksteal tests/unit tests/engine tests/architecture
