@@ -56,17 +56,17 @@ class Registry:
 
     def _add(self, algorithm: AnyAlgorithm) -> None:
         versions = self._versions.setdefault(algorithm.name, {})
+        if versions.get(algorithm.version, algorithm) is not algorithm:
+            raise DeclarationError(
+                f"algorithm {algorithm.name} version {algorithm.version} is loaded twice, from "
+                f"{versions[algorithm.version].function.__module__} and {algorithm.function.__module__}"
+            )
         for other in versions.values():
             if other.result is not algorithm.result:
                 raise DeclarationError(
                     f"versions {other.version} and {algorithm.version} of algorithm {algorithm.name} produce different "
                     f"types ({other.result.__name__}, {algorithm.result.__name__})"
                 )
-        if versions.get(algorithm.version, algorithm) is not algorithm:
-            raise DeclarationError(
-                f"algorithm {algorithm.name} version {algorithm.version} is loaded twice, from "
-                f"{versions[algorithm.version].function.__module__} and {algorithm.function.__module__}"
-            )
         versions.pop(algorithm.version, None)
         versions[algorithm.version] = algorithm
 
