@@ -160,6 +160,9 @@ class FileBlobs:
         os.replace(temporary, path)
         _make_folder_durable(path.parent)
 
+    def close(self) -> None:
+        """See the protocol."""
+
 
 def _digest(source: BinaryIO, copy: BinaryIO | None = None) -> Blob:
     """Read a file to its end, copying it if asked to."""
@@ -200,9 +203,6 @@ def _failing_well(folder: Path) -> Iterator[None]:
                 f"no space is left for blobs in {folder}: free some, then ask again"
             ) from error
         raise StoreUnavailableError(f"blobs in {folder} cannot be reached: {error}") from error
-
-    def close(self) -> None:
-        """See the protocol."""
 
 
 class MemoryBlobs:
