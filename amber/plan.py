@@ -74,7 +74,7 @@ def mark_missing(
     if not ever:
         return "miss", f"{node.name} {node.version} was never computed for {_titles(step)}"
     if has_recipe:
-        return "miss", "never computed with these settings and inputs"
+        return "miss", "nothing is stored that was made with these settings and inputs"
     names = ", ".join(sorted({entry.step.algorithm for entry in open_inputs if entry.step}))
     return "depends", f"computed only if {names} comes out different from before"
 
