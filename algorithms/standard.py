@@ -7,10 +7,10 @@ from amber.algorithm import File, Source, algorithm, result
 from amber.progress import report, scratch
 
 if TYPE_CHECKING:
-    from jasper.standardize import Standardized
     from jasper.video import Video
 
     from jasper.frames import FrameTimes
+    from jasper.standardize import Standardized
 
 
 @result
@@ -72,22 +72,32 @@ def standard(source: Source) -> Standard:
     Known limits: dynamic range and colours of HDR sources are taken as they are; subtitles and further sound tracks
     are left out.
     """
-    from jasper.standardize import standardize
-
     from jasper.errors import MediaIOError, NoVideoError, SourceChangedError, UnreadableMediaError
+    from jasper.standardize import standardize
 
     tried: dict[Path, str] = {}
     for path in source.paths:
         try:
             return _manifest(standardize(path, scratch(), asset=source.asset, progress=report))
-        except NoVideoError:
-            raise
-        except (SourceChangedError, UnreadableMediaError):
+        except (SourceChangedError, UnreadableMediaError) as error:
+            if isinstance(error, NoVideoError) and _holds(path, source.asset):
+                raise
             tried[path] = "it holds something else now"
             source.mark_changed(path)
         except (MediaIOError, OSError) as error:
             tried[path] = str(error)
     raise source.lost(tried)
+
+
+def _holds(path: Path, asset: str) -> bool:
+    """Whether `path` still holds the asset, as far as it can be read."""
+    from jasper.errors import MediaError
+    from jasper.identity import identify
+
+    try:
+        return identify(path).asset == asset
+    except MediaError:
+        return False
 
 
 def _manifest(made: "Standardized") -> Standard:
