@@ -1,0 +1,84 @@
+"""Runs every benchmark and writes what they found into RESULTS.md; what people wrote there stays."""
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import cold_job, disk, planning, warm_ask
+from benchmarks.measure import Answer, machine
+from benchmarks.subject import the_film
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+NAMES = ("cold_job", "warm_ask", "planning", "disk")
+
+
+def main() -> None:
+    """Measure what was asked for; everything, unless said."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "name", nargs="*", choices=[[], *NAMES], help=f"{', '.join(NAMES)}; all, unless given"
+    )
+    parser.add_argument("--film", type=Path, help="your own film; RESULTS.md is then left as it is")
+    parser.add_argument("--rounds", type=int, default=3, help="alternated runs")
+    parser.add_argument("--keys", type=int, default=planning.KEYS, help="keys that are planned")
+    given = parser.parse_args()
+    parts = {"machine": _machine_part()}
+    chosen = given.name or NAMES
+    for answer in _answers(chosen, given.film, given.rounds, given.keys):
+        print(f"\n## {answer.name}\n\n{answer.markdown()}\n", flush=True)
+        parts[answer.name] = answer.markdown()
+    if given.film is not None or given.keys != planning.KEYS:
+        print("measured on something else than RESULTS.md tells of, which is left as it is", file=sys.stderr)
+        return
+    RESULTS.write_text(
+        with_parts(RESULTS.read_text(), parts if set(chosen) == set(NAMES) else _marked(parts))
+    )
+
+
+def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) -> list[Answer]:
+    found = []
+    with tempfile.TemporaryDirectory(prefix="amber-bench-") as folder:
+        film = the_film(own) if set(chosen) - {"planning"} else Path()
+        home = Path(folder) / "home"
+        if "cold_job" in chosen:
+            found.append(cold_job.measure(film, rounds, home))
+        if "warm_ask" in chosen:
+            found.append(warm_ask.measure(film, max(rounds, 5), home))
+        if "disk" in chosen:
+            found.append(disk.measure(film, home))
+        if "planning" in chosen:
+            found.append(planning.measure_somewhere(keys, rounds))
+    return found
+
+
+def _machine_part() -> str:
+    when = datetime.now(UTC).strftime("%d %B %Y")
+    return "\n".join(f"- {fact}" for fact in [f"measured on {when} by `python -m benchmarks`", *machine()])
+
+
+def _marked(parts: dict[str, str]) -> dict[str, str]:
+    """Without the machine's part, which tells of the last whole run; each part measured alone says when."""
+    when = datetime.now(UTC).strftime("%d %B %Y")
+    return {name: f"{text}\n- Measured alone on {when}." for name, text in parts.items() if name != "machine"}
+
+
+def with_parts(document: str, parts: dict[str, str]) -> str:
+    """The document with each part between its markers replaced.
+
+    Raises:
+        ValueError: A part has no markers.
+    """
+    for name, text in parts.items():
+        marked = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
+        document, count = marked.subn(lambda found, text=text: f"{found[1]}{text}\n{found[2]}", document)
+        if count != 1:
+            raise ValueError(f"RESULTS.md has {count} places for {name}; it needs one")
+    return document
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""A worker that dies at any moment leaves nothing behind that the next one could trip over."""
+
+import os
+import random
+import secrets
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.command import Command
+
+#: Chooses the moments; say the one that a failure printed to see it again.
+SEED = os.environ.get("AMBER_SOAK_SEED") or secrets.token_hex(4)
+COUNT = int(os.environ.get("AMBER_SOAK_COUNT") or (100 if os.environ.get("AMBER_SOAK") else 10))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> tuple[float, Any]:
+    """How long the job takes here when nothing happens, and its answer."""
+    amber = Command(tmp_path_factory.mktemp("undisturbed") / "home")
+    began = time.monotonic()
+    answer = amber("get", "match_pairs", clip)
+    return time.monotonic() - began, answer
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", range(COUNT))
+def test_after_a_kill_the_next_call_finishes_with_the_same_bytes(
+    amber: Command, clip: Path, undisturbed: tuple[float, Any], number: int
+) -> None:
+    seconds, expected = undisturbed
+    moment = random.Random(f"{SEED}-{number}").uniform(0, seconds)
+    print(f"seed {SEED}, number {number}: killed after {moment:.3f} s of {seconds:.3f} s")
+    _start_and_kill(amber, clip, moment)
+
+    answer = amber("get", "match_pairs", clip)
+    assert (answer["feature"], answer["value"]) == (expected["feature"], expected["value"])
+    assert answer["rows"] == expected["rows"]
+    assert amber("verify")["ok"] is True
+    assert amber("get", "match_pairs", clip)["hit"] is True
+    for step in ("standard", "shots", "shot_embeddings", "duplicate_groups"):
+        assert amber.run("get", step, clip, "--json").code == 0
+
+
+def _start_and_kill(amber: Command, clip: Path, moment: float) -> None:
+    process = amber.start("get", "match_pairs", clip, "--json")
+    try:
+        process.communicate(timeout=moment)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
