@@ -71,6 +71,8 @@ class VideoDigest:
         self._length_size = 0
         #: Every distinct parameter set so far (H.264, HEVC).
         self.parameter_sets: set[bytes] = set()
+        #: Those of the latest extradata, in its order.
+        self.last_declared_sets: tuple[bytes, ...] = ()
         #: Whether a packet did not follow its codec's syntax.
         self.is_damaged = False
         self.change_extradata(extradata)
@@ -85,6 +87,7 @@ class VideoDigest:
             self.is_damaged = True
             return
         self._length_size = framing.length_size
+        self.last_declared_sets = framing.parameter_sets
         self.parameter_sets.update(framing.parameter_sets)
 
     def add(self, data: bytes) -> list[bytes]:

@@ -16,6 +16,11 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 #: Two sightings of the same content agree if no frame is further apart than this.
 AGREEMENT_SECONDS = Fraction(2, 1000)
 
+#: Clocks of media files: players expect neither very few nor very many ticks a second.
+_COARSEST_CLOCK = 10_000
+_FINEST_CLOCK = 1_000_000
+_ROUNDED_CLOCK = 90_000
+
 _TICKS = "tick"
 _TIME_BASE = b"time_base"
 
@@ -139,6 +144,23 @@ class FrameTimes:
         if not len(self):
             return Fraction(0)
         return int(self.ticks[-1] - self.ticks[0]) * self.time_base + self.last_duration
+
+    def clock(self) -> tuple[int, list[int], int]:
+        """The times as a media file has them: ticks a second, whole ticks, and those that the last frame lasts.
+
+        Exact wherever the clock is one that a media file can have.
+        """
+        scale, step = self.time_base.denominator, self.time_base.numerator
+        if scale > _FINEST_CLOCK:
+            exact = self.ticks * (step / scale * _ROUNDED_CLOCK)
+            return (
+                _ROUNDED_CLOCK,
+                [round(tick) for tick in exact],
+                max(1, round(self.last_duration * _ROUNDED_CLOCK)),
+            )
+        while scale < _COARSEST_CLOCK:
+            scale, step = scale * 2, step * 2
+        return scale, (self.ticks * step).tolist(), max(1, round(self.last_duration * scale))
 
     def check_agrees(self, other: "FrameTimes") -> None:
         """Compare with another sighting of the same content, both counted from their first frame.

@@ -65,6 +65,8 @@ class VideoTrack:
         self.codec = codec_name(stream)
         self.extradata = context.extradata if context is not None else None
         self.digest = VideoDigest(self.codec, self.extradata)
+        #: Parameter sets that the container gave outside of packets and no packet was preceded by yet.
+        self._waiting_sets = list(self.digest.last_declared_sets)
         self.finder = OrientationFinder(stream)
         self.width = context.width if context is not None else 0
         self.height = context.height if context is not None else 0
@@ -73,17 +75,19 @@ class VideoTrack:
         self.ticks: list[int | None] = []
         self.discarded_count = 0
 
-    def take(self, packet: "Packet[Stream]", data: bytes) -> list[bytes] | None:
-        """Take the next packet; its units, or None if it is not presented."""
+    def take(self, packet: "Packet[Stream]", data: bytes) -> list[bytes]:
+        """Take the next packet; its units, after the parameter sets that the container declared for it."""
         self.finder.look(packet)
         if packet.has_sidedata("new_extradata"):
             self.digest.change_extradata(bytes(packet.get_sidedata("new_extradata")))
+            self._waiting_sets += self.digest.last_declared_sets
+        declared, self._waiting_sets = self._waiting_sets, []
         if packet.is_discard:
             self.discarded_count += 1
-            return None
+            return declared + self.digest.split(data)
         if is_shown(self.codec, data):
             self.ticks.append(packet.pts if packet.pts is not None else packet.dts)
-        return self.digest.add(data)
+        return declared + self.digest.add(data)
 
     @property
     def known_ticks(self) -> list[int]:
@@ -110,7 +114,7 @@ class VideoTrack:
 
     def finish(self) -> bytes:
         """The stream's digest."""
-        found = self.finder.orientation
+        found = self.finder.conclude()
         return self.digest.finish(len(self.ticks), found.rotation, found.is_mirrored, self.rate())
 
 
@@ -142,8 +146,8 @@ class Portion:
     track: VideoTrack | AudioTrack
     packet: "Packet[Stream]"
     data: bytes
-    #: Units or bare frames; None for a packet that is decoded but not presented.
-    units: list[bytes] | None
+    #: Units or bare frames.
+    units: list[bytes]
 
 
 class Reading:
@@ -261,6 +265,7 @@ def identify(path: Path, *, progress: ProgressCallback | None = None) -> Identit
 
 def _identity(reading: Reading, digest: "Future[str]") -> Identity:
     media = reading.media
+    asset = reading.asset()
     video = next((track for track in [reading.main_video] if track is not None and track.ticks), None)
     audio = reading.main_audio
     times = video.times() if video is not None else None
@@ -269,7 +274,7 @@ def _identity(reading: Reading, digest: "Future[str]") -> Identity:
     if video is not None and video.finder.orientation.swaps_sides:
         sides = (sides[1], sides[0])
     return Identity(
-        asset=reading.asset(),
+        asset=asset,
         file_digest=digest.result(),
         size_bytes=media.size_bytes,
         container=media.container.format.name,

@@ -66,9 +66,24 @@ class OrientationFinder:
 
     def look(self, packet: "Packet[Stream]") -> None:
         """Take the stream's next packet; costs nothing once a frame was seen."""
-        if not self._left:
-            return
-        self._left -= 1
+        if self._left:
+            self._left -= 1
+            self._decode(packet)
+
+    def conclude(self) -> Orientation:
+        """The orientation, once there are no more packets or one cannot wait for them."""
+        if self._left:
+            self._decode(None)
+            self._left = 0
+        return self.orientation
+
+    def stand_aside(self, frame: VideoFrame | None = None) -> None:
+        """Decode nothing any more, as another does, and take the orientation from the first frame of that one."""
+        self._left = 0
+        if frame is not None:
+            self.orientation = orientation_of(frame)
+
+    def _decode(self, packet: "Packet[Stream] | None") -> None:
         try:
             frames = self._context.decode(packet)
         except av.error.FFmpegError:

@@ -1,0 +1,76 @@
+"""The one way in which video packets become frames."""
+
+import os
+from collections.abc import Iterator
+
+import av.error
+from av.codec.context import CodecContext, ThreadType
+from av.packet import Packet
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+from jasper.bitstream import with_start_codes
+
+#: More threads than this gain nothing on pictures of ordinary size.
+_MOST_THREADS = 8
+
+
+def spare_threads() -> int:
+    """Threads for a decoder that another step runs beside: all processors but one, and one at least."""
+    return max(1, min(_MOST_THREADS, len(os.sched_getaffinity(0)) - 1))
+
+
+class VideoDecoder:
+    """Turns packets into frames, each marked with the number of the packet that it came from.
+
+    The number travels as the frame's `pts`, so the order of presentation is that of the content itself, whatever the
+    container says of times.
+    """
+
+    def __init__(self, context: VideoCodecContext, threads: int) -> None:
+        """Take a decoder that has decoded nothing yet."""
+        context.thread_count = threads
+        context.thread_type = ThreadType.FRAME
+        self.context = context
+        #: Packets that the decoder refused.
+        self.error_count = 0
+
+    @classmethod
+    def for_h264(cls, threads: int) -> "VideoDecoder":
+        """A decoder that knows nothing but the units it is given: all that it finds, the asset hash covers."""
+        context = CodecContext.create("h264", "r")
+        # Without it, the decoder guesses how far frames are reordered and may show the first ones too early.
+        context.options = {"strict": "1"}
+        return cls(context, threads)
+
+    def decode(self, packet: "Packet[Stream]", number: int) -> list[VideoFrame]:
+        """Take the packet of this number in decode order; the frames that are complete now."""
+        packet.pts = number
+        packet.dts = None
+        return self._frames(packet)
+
+    def decode_units(self, units: list[bytes], number: int) -> list[VideoFrame]:
+        """As `decode`, of bare H.264 units."""
+        return self.decode(Packet(with_start_codes(units)), number)
+
+    def flush(self) -> list[VideoFrame]:
+        """The frames that were still waiting; the decoder is done then."""
+        return self._frames(None)
+
+    def _frames(self, packet: "Packet[Stream] | None") -> list[VideoFrame]:
+        try:
+            return self.context.decode(packet)
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError:
+            self.error_count += 1
+            return []
+
+
+def decode_h264(packets: Iterator[list[bytes]], threads: int) -> Iterator[VideoFrame]:
+    """The frames of bare H.264 packets, in presentation order."""
+    decoder = VideoDecoder.for_h264(threads)
+    for number, units in enumerate(packets):
+        yield from decoder.decode_units(units, number)
+    yield from decoder.flush()

@@ -1,0 +1,287 @@
+"""Writing MP4 files whose bytes follow from their packets alone.
+
+No times of writing, no names of encoders; the index stands before the data, so a player can start at once.
+Layout: ISO/IEC 14496-12 (boxes), 14496-14 (esds), 14496-15 (avcC).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from jasper.bitstream import AacConfig, avcc_record
+
+#: Seconds of one track before the other has its turn.
+_INTERLEAVE_SECONDS = 0.5
+_MATRIX = b"".join(v.to_bytes(4, "big") for v in (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000))
+_LARGEST_32 = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class VideoTrackPlan:
+    """An H.264 track: its packets (four-byte lengths) stand back to back in a file, in decode order."""
+
+    source: Path
+    sizes: Sequence[int]
+    #: Whether decoding can start at the packet.
+    keys: Sequence[bool]
+    #: Presentation times in decode order, in ticks of 1 / `timescale`; the earliest is 0.
+    times: Sequence[int]
+    timescale: int
+    #: Ticks that the last shown frame lasts.
+    last_duration: int
+    width: int
+    height: int
+    parameter_sets: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class AudioTrackPlan:
+    """An AAC track: its packets stand back to back in a file."""
+
+    source: Path
+    sizes: Sequence[int]
+    #: Samples before each packet, from the first packet on; ascending.
+    times: Sequence[int]
+    #: Samples in the last packet.
+    last_duration: int
+    #: Samples from the first frame of the video to the first packet; negative if sound comes first.
+    offset: int
+    config: AacConfig
+    channels: int
+
+
+def write_mp4(out: Path, video: VideoTrackPlan, audio: AudioTrackPlan | None = None) -> Path:
+    """Write the tracks as one file.
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    decode_times, delay = decode_schedule(video.times)
+    chunks = _interleaved(video, decode_times, audio)
+    lengths = [sum(sizes) for _, sizes in chunks]
+    head = _box(b"ftyp", b"isom", _u32(512), b"isom", b"iso2", b"avc1", b"mp41")
+    # The index holds the chunks' places, which depend on its own size, which does not depend on the places.
+    size = len(_movie(video, decode_times, delay, audio, chunks, [0] * len(chunks)))
+    payload = sum(lengths)
+    mdat = _box_head(b"mdat", payload)
+    places = np.cumsum([len(head) + size + len(mdat), *lengths])[:-1].tolist() if lengths else []
+    movie = _movie(video, decode_times, delay, audio, chunks, places)
+    assert len(movie) == size, "the index changed its size while the chunks' places were filled in"
+    with out.open("wb") as sink:
+        sink.write(head + movie + mdat)
+        _copy(sink, video, audio, chunks, lengths)
+    return out
+
+
+def decode_schedule(times: Sequence[int]) -> tuple[list[int], int]:
+    """Decode times from presentation times in decode order, and how far the latter must move to stay behind them.
+
+    A packet is decoded when the packet that is shown in its place would be, so decode times are the presentation
+    times in order; they begin at 0, and presentation is delayed by what reordering needs.
+    """
+    ordered = sorted(times)
+    delay = max((due - shown for due, shown in zip(ordered, times, strict=True)), default=0)
+    return ordered, delay
+
+
+def _interleaved(
+    video: VideoTrackPlan, decode_times: Sequence[int], audio: AudioTrackPlan | None
+) -> list[tuple[int, Sequence[int]]]:
+    """Chunks in file order: (track, sizes of its packets), about half a second each."""
+    turns = [(turn, 0, sizes) for turn, sizes in _turns(decode_times, video.timescale, video.sizes)]
+    if audio is not None:
+        turns += [
+            (turn, 1, sizes) for turn, sizes in _turns(audio.times, audio.config.sample_rate, audio.sizes)
+        ]
+    return [(track, sizes) for _, track, sizes in sorted(turns, key=lambda item: item[:2])]
+
+
+def _turns(times: Sequence[int], timescale: int, sizes: Sequence[int]) -> list[tuple[int, list[int]]]:
+    numbered = (
+        (int(time / timescale / _INTERLEAVE_SECONDS), size) for time, size in zip(times, sizes, strict=True)
+    )
+    return [
+        (turn, [size for _, size in group]) for turn, group in groupby(numbered, key=lambda item: item[0])
+    ]
+
+
+def _copy(
+    sink: BinaryIO,
+    video: VideoTrackPlan,
+    audio: AudioTrackPlan | None,
+    chunks: Sequence[tuple[int, Sequence[int]]],
+    lengths: Sequence[int],
+) -> None:
+    with video.source.open("rb") as pictures, (audio or video).source.open("rb") as sound:
+        for (track, _), length in zip(chunks, lengths, strict=True):
+            source = sound if track else pictures
+            data = source.read(length)
+            assert len(data) == length, "the spool holds fewer bytes than its packets"
+            sink.write(data)
+        sink.flush()
+
+
+def _movie(
+    video: VideoTrackPlan,
+    decode_times: Sequence[int],
+    delay: int,
+    audio: AudioTrackPlan | None,
+    chunks: Sequence[tuple[int, Sequence[int]]],
+    places: Sequence[int],
+) -> bytes:
+    duration = (max(video.times) + video.last_duration) if video.times else 0
+    tracks = [_video_track(video, decode_times, delay, duration, _chunk_table(chunks, places, 0))]
+    if audio is not None:
+        played = max(0, audio.times[-1] + audio.last_duration + audio.offset)
+        audio_duration = -(-played * video.timescale // audio.config.sample_rate)
+        duration = max(duration, audio_duration)
+        tracks.append(_audio_track(audio, video.timescale, audio_duration, _chunk_table(chunks, places, 1)))
+    header = _full_box(
+        b"mvhd", 1, 0, _u64(0), _u64(0), _u32(video.timescale), _u64(duration), _u32(0x10000),
+        b"\x01\x00" + bytes(10), _MATRIX, bytes(24), _u32(len(tracks) + 1),
+    )  # fmt: skip
+    return _box(b"moov", header, *tracks)
+
+
+def _chunk_table(
+    chunks: Sequence[tuple[int, Sequence[int]]], places: Sequence[int], track: int
+) -> tuple[bytes, bytes]:
+    """The boxes `stsc` and `co64` of one track."""
+    own = [
+        (len(sizes), place) for (owner, sizes), place in zip(chunks, places, strict=True) if owner == track
+    ]
+    runs: list[tuple[int, int]] = []
+    for number, (count, _) in enumerate(own, start=1):
+        if not runs or runs[-1][1] != count:
+            runs.append((number, count))
+    stsc = _full_box(
+        b"stsc", 0, 0, _u32(len(runs)), *(_u32(first) + _u32(count) + _u32(1) for first, count in runs)
+    )
+    return stsc, _full_box(b"co64", 0, 0, _u32(len(own)), *(_u64(place) for _, place in own))
+
+
+def _video_track(
+    plan: VideoTrackPlan, decode_times: Sequence[int], delay: int, duration: int, places: tuple[bytes, bytes]
+) -> bytes:
+    record = avcc_record(plan.parameter_sets)
+    entry = _box(
+        b"avc1", bytes(6) + _u16(1), bytes(16), _u16(plan.width) + _u16(plan.height), _u32(0x480000) * 2,
+        _u32(0) + _u16(1), bytes(32), _u16(24) + b"\xff\xff", _box(b"avcC", record),
+        _box(b"pasp", _u32(1), _u32(1)),
+    )  # fmt: skip
+    offsets = [shown + delay - due for shown, due in zip(plan.times, decode_times, strict=True)]
+    tables = [_durations(decode_times, plan.last_duration)]
+    if any(offsets):
+        tables.append(_run_box(b"ctts", offsets))
+    if not all(plan.keys):
+        numbers = [number for number, key in enumerate(plan.keys, start=1) if key]
+        tables.append(_full_box(b"stss", 0, 0, _u32(len(numbers)), *map(_u32, numbers)))
+    media = _media(
+        plan.timescale, decode_times[-1] + plan.last_duration, b"vide", b"VideoHandler",
+        _full_box(b"vmhd", 0, 1, bytes(8)), entry, tables, plan.sizes, places,
+    )  # fmt: skip
+    edits = _edits([(duration, delay)])
+    head = _track_head(1, duration, 0, plan.width, plan.height)
+    return _box(b"trak", head, edits, media)
+
+
+def _audio_track(plan: AudioTrackPlan, timescale: int, duration: int, places: tuple[bytes, bytes]) -> bytes:
+    rate = plan.config.sample_rate
+    entry = _box(
+        b"mp4a", bytes(6) + _u16(1), bytes(8), _u16(plan.channels) + _u16(16) + _u32(0), _u32(rate << 16 & _LARGEST_32),
+        _elementary_stream(plan.config.record()),
+    )  # fmt: skip
+    tables = [_durations(plan.times, plan.last_duration)]
+    media = _media(
+        rate, plan.times[-1] + plan.last_duration, b"soun", b"SoundHandler",
+        _full_box(b"smhd", 0, 0, bytes(4)), entry, tables, plan.sizes, places,
+    )  # fmt: skip
+    if plan.offset > 0:
+        wait = round(Fraction(plan.offset * timescale, rate))
+        edits = _edits([(wait, -1), (max(0, duration - wait), 0)])
+    else:
+        edits = _edits([(duration, -plan.offset)])
+    return _box(b"trak", _track_head(2, duration, 0x0100, 0, 0), edits, media)
+
+
+def _media(
+    timescale: int,
+    duration: int,
+    handler: bytes,
+    name: bytes,
+    header: bytes,
+    entry: bytes,
+    tables: Sequence[bytes],
+    sizes: Sequence[int],
+    places: tuple[bytes, bytes],
+) -> bytes:
+    mdhd = _full_box(b"mdhd", 1, 0, _u64(0), _u64(0), _u32(timescale), _u64(duration), b"\x55\xc4", _u16(0))
+    hdlr = _full_box(b"hdlr", 0, 0, _u32(0), handler, bytes(12), name + b"\x00")
+    data = _box(b"dinf", _full_box(b"dref", 0, 0, _u32(1), _full_box(b"url ", 0, 1)))
+    stsd = _full_box(b"stsd", 0, 0, _u32(1), entry)
+    stsz = _full_box(b"stsz", 0, 0, _u32(0), _u32(len(sizes)), np.asarray(sizes, dtype=">u4").tobytes())
+    stbl = _box(b"stbl", stsd, *tables, places[0], stsz, places[1])
+    return _box(b"mdia", mdhd, hdlr, _box(b"minf", header, data, stbl))
+
+
+def _track_head(number: int, duration: int, volume: int, width: int, height: int) -> bytes:
+    return _full_box(
+        b"tkhd", 1, 3, _u64(0), _u64(0), _u32(number), _u32(0), _u64(duration), bytes(8), _u16(0),
+        _u16(number - 1), _u16(volume), _u16(0), _MATRIX, _u32(width << 16), _u32(height << 16),
+    )  # fmt: skip
+
+
+def _edits(entries: Sequence[tuple[int, int]]) -> bytes:
+    """The edit list: (duration on the movie's clock, first media time; -1 for a wait)."""
+    rows = (
+        _u64(duration) + start.to_bytes(8, "big", signed=True) + _u32(0x10000) for duration, start in entries
+    )
+    return _box(b"edts", _full_box(b"elst", 1, 0, _u32(len(entries)), *rows))
+
+
+def _durations(times: Sequence[int], last: int) -> bytes:
+    return _run_box(b"stts", [*(after - before for before, after in pairwise(times)), last])
+
+
+def _run_box(kind: bytes, values: Sequence[int]) -> bytes:
+    """A table of (how often in a row, value)."""
+    runs = [(sum(1 for _ in group), value) for value, group in groupby(values)]
+    return _full_box(kind, 0, 0, _u32(len(runs)), *(_u32(count) + _u32(value) for count, value in runs))
+
+
+def _elementary_stream(config: bytes) -> bytes:
+    specific = b"\x05" + bytes((len(config),)) + config
+    decoder = b"\x40\x15" + bytes(11) + specific
+    body = _u16(0) + b"\x00" + b"\x04" + bytes((len(decoder),)) + decoder + b"\x06\x01\x02"
+    return _full_box(b"esds", 0, 0, b"\x03" + bytes((len(body),)) + body)
+
+
+def _box_head(kind: bytes, payload: int) -> bytes:
+    """The head of a box with this much in it; always the long form, so the head's size never depends on it."""
+    return _u32(1) + kind + _u64(payload + 16)
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return _u32(len(body) + 8) + kind + body
+
+
+def _full_box(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
+    return _box(kind, bytes((version,)) + flags.to_bytes(3, "big"), *parts)
+
+
+def _u16(value: int) -> bytes:
+    return value.to_bytes(2, "big")
+
+
+def _u32(value: int) -> bytes:
+    return value.to_bytes(4, "big")
+
+
+def _u64(value: int) -> bytes:
+    return value.to_bytes(8, "big")
