@@ -38,6 +38,11 @@ class FileBlobs:
         #: Digest → (mtime, size) of the file when this process last read it through.
         self._checked: dict[str, tuple[int, int]] = {}
 
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        return self._folder
+
     def put(self, data: bytes) -> Blob:
         """See the protocol."""
         blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
