@@ -1,0 +1,1 @@
+"""The store keeps its promises, whatever it is made of."""
