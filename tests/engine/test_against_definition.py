@@ -47,7 +47,19 @@ def worlds(draw: st.DrawFn) -> dict[str, Declared]:
 operations = st.lists(
     st.tuples(
         st.sampled_from(
-            ["ask", "ask", "ask", "ask", "setting", "version", "weight", "bind", "invalidate", "undo", "interrupted"]
+            [
+                "ask",
+                "ask",
+                "ask",
+                "ask",
+                "setting",
+                "version",
+                "weight",
+                "bind",
+                "invalidate",
+                "undo",
+                "interrupted",
+            ]
         ),
         st.integers(0, 10_000),
     ),
@@ -101,7 +113,11 @@ class History:
         closure = self.engine.closure(Ask(name, assets))
         below = sorted(closure.nodes)
         chosen = below[number // 19 % len(below)]
-        changes = {f"{chosen}.{'scale' if number % 2 else 'offset'}": 1 + number // 23 % 3} if operation == "setting" else {}
+        changes = (
+            {f"{chosen}.{'scale' if number % 2 else 'offset'}": 1 + number // 23 % 3}
+            if operation == "setting"
+            else {}
+        )
         use = {"R0": "other"} if operation == "bind" else {}
         return Ask(name, assets, settings=changes, use=use)
 
@@ -110,7 +126,9 @@ class History:
         before = self.world.calls.copy()
         plan = self.engine.plan([ask])
         feature = self.engine.get(ask, self.world.listen)
-        assert unpacked(feature.value) == self.world.expected(ask), "a value differs from computing it from scratch"
+        assert unpacked(feature.value) == self.world.expected(ask), (
+            "a value differs from computing it from scratch"
+        )
         called = self.world.calls - before
         assert all(count == 1 for count in self.world.calls.values()), "something was computed twice"
         assert feature.hit == (not feature.computed)
@@ -239,7 +257,9 @@ def _generation_ignored() -> Any:
 
 MUTANTS = {
     "a setting left out of the resolved key": _node_without_one_setting,
-    "settings left out of the recipe": _recipe_changed(lambda d: {**d, "settings": _without(d["settings"], "offset")}),
+    "settings left out of the recipe": _recipe_changed(
+        lambda d: {**d, "settings": _without(d["settings"], "offset")}
+    ),
     "weights digest left out of the resolved key": _node_without("weights"),
     "weights digest left out of the recipe": _recipe_changed(lambda d: _without(d, "weights")),
     "an input's parameter name left out": _recipe_changed(_inputs_without(0)),
@@ -286,9 +306,42 @@ def exchanged_values_are_told_apart(folder: Path, exchange: str) -> None:
                 world.declared[part.algorithm] = changed
             with contextlib.closing(Engine(store, world.registry())) as engine:
                 feature = engine.get(ask, world.listen)
-            assert unpacked(feature.value) == world.expected(ask), "a value differs from computing it from scratch"
+            assert unpacked(feature.value) == world.expected(ask), (
+                "a value differs from computing it from scratch"
+            )
             seen.add(tuple(world.expected(part) for part in parts))
-    assert any((b, a) in seen and a != b for a, b in seen), "the exchange never happened, so nothing was tested"
+    assert any((b, a) in seen and a != b for a, b in seen), (
+        "the exchange never happened, so nothing was tested"
+    )
+
+
+def far_changes_are_noticed(folder: Path, change: str) -> None:
+    """What changes two steps below the asked algorithm changes its key and its value."""
+    chain = [
+        Declared("a0", TYPES[0], (("source", ASSET),), weight=1),
+        Declared("a1", TYPES[1], (("p0", 0),), weight=1),
+        Declared("a2", TYPES[2], (("p0", 1),)),
+    ]
+    world = World({one.name: one for one in chain}, folder)
+    numbers: set[int] = set()
+    with contextlib.closing(memory_store()) as store:
+        for number in range(1, 30):
+            ask = Ask("a2", ASSETS[:1], settings={"a0.offset": number} if change == "offset" else {})
+            if change != "offset":
+                value = number if change == "weight" else str(number)
+                world.declared["a0"] = replace(world.declared["a0"], **{change: value})
+            with contextlib.closing(Engine(store, world.registry())) as engine:
+                feature = engine.get(ask, world.listen)
+            assert unpacked(feature.value) == world.expected(ask), (
+                "a value differs from computing it from scratch"
+            )
+            numbers.add(world.expected(ask))
+    assert len(numbers) > 1, "the change never changed anything, so nothing was tested"
+
+
+@pytest.mark.parametrize("change", ["offset", "version", "weight"])
+def test_far_changes_are_noticed(tmp_path: Path, change: str) -> None:
+    far_changes_are_noticed(tmp_path, change)
 
 
 @pytest.mark.parametrize("exchange", sorted(EXCHANGES))
@@ -307,6 +360,8 @@ def test_the_property_notices(mutant: str, tmp_path: Path) -> None:
         suppress_health_check=list(HealthCheck),
     )
     with MUTANTS[mutant](), pytest.raises(AssertionError):
+        for change in ("offset", "version", "weight"):
+            far_changes_are_noticed(tmp_path, change)
         for exchange in EXCHANGES:
             exchanged_values_are_told_apart(tmp_path, exchange)
         hunting(given(worlds(), operations)(play))()

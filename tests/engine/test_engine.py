@@ -86,7 +86,9 @@ class Counting:
         @algorithm(version="1", name="joined")
         def make_joined(numbers: Each[Numbers]) -> Joined:
             self.calls.append("joined")
-            return Joined(asset=list(numbers), number=np.array([n.number[0] for n in numbers.values()], np.int64))
+            return Joined(
+                asset=list(numbers), number=np.array([n.number[0] for n in numbers.values()], np.int64)
+            )
 
         @algorithm(version="1", name="compared", merge=merge_compared)
         def make_compared(numbers: Pair[Numbers], *, depth: int = 3) -> Compared:
@@ -192,9 +194,13 @@ def test_a_failure_costs_its_attempt_once(engine: Engine, counting: Counting) ->
         raise ZeroDivisionError("by zero")
 
     counting.during = broken
-    with pytest.raises(AlgorithmFailedError, match="numbers 1 failed on aaaaaaaaaaaa: ZeroDivisionError: by zero"):
+    with pytest.raises(
+        AlgorithmFailedError, match="numbers 1 failed on aaaaaaaaaaaa: ZeroDivisionError: by zero"
+    ):
         engine.get(ask("numbers"))
-    with pytest.raises(InputFailedError, match=r"sums needs an input that failed: numbers failed once .*amber retry"):
+    with pytest.raises(
+        InputFailedError, match=r"sums needs an input that failed: numbers failed once .*amber retry"
+    ):
         engine.get(ask("sums"))
     assert counting.calls == ["numbers"]
     assert engine.state(ask("numbers")) == "failed"
@@ -224,7 +230,9 @@ def _recipes(engine: Engine, name: str) -> list[str]:
     return [recipe(closure.nodes[name], step, Snapshot(), entries)]
 
 
-def test_a_result_of_the_wrong_shape_is_refused_and_nothing_is_stored(engine: Engine, counting: Counting) -> None:
+def test_a_result_of_the_wrong_shape_is_refused_and_nothing_is_stored(
+    engine: Engine, counting: Counting
+) -> None:
     counting.number = lambda: 0
 
     @algorithm(version="1", name="wrong")
@@ -256,7 +264,9 @@ def test_a_lost_input_is_made_again_when_it_is_needed(engine: Engine, counting: 
     assert counting.calls == ["numbers", "numbers", "sums"]
 
 
-def test_healing_with_other_bytes_heals_what_was_made_from_the_lost_value(engine: Engine, counting: Counting) -> None:
+def test_healing_with_other_bytes_heals_what_was_made_from_the_lost_value(
+    engine: Engine, counting: Counting
+) -> None:
     engine.get(ask("sums"))
     numbers = engine.get(ask("numbers"))
     counting.number = lambda: 8
@@ -293,7 +303,9 @@ def test_an_ask_that_began_before_an_invalidation_links_nothing_under_the_new_ge
     assert counting.calls == ["numbers", "numbers"]
 
 
-def test_asks_at_the_same_time_share_one_computation(engine: Engine, counting: Counting, in_threads: Any) -> None:
+def test_asks_at_the_same_time_share_one_computation(
+    engine: Engine, counting: Counting, in_threads: Any
+) -> None:
     started, go_on = threading.Event(), threading.Event()
 
     def slow() -> None:
@@ -322,7 +334,9 @@ def test_asks_at_the_same_time_share_one_computation(engine: Engine, counting: C
     assert "numbers" not in [c.step.algorithm for c in second.computed]
 
 
-def test_a_stale_writer_is_refused_and_the_first_commit_stays(store: Store, counting: Counting, in_threads: Any) -> None:
+def test_a_stale_writer_is_refused_and_the_first_commit_stays(
+    store: Store, counting: Counting, in_threads: Any
+) -> None:
     """A worker sleeps past its lease; another takes over and commits; the sleeper's result is refused."""
     asleep, awake = threading.Event(), threading.Event()
     numbers = iter([1, 2])
@@ -405,7 +419,7 @@ def test_owners_are_known_dead_only_when_they_are() -> None:
 def test_a_source_without_locations_says_what_can_still_be_served(store: Store, tmp_path: Path) -> None:
     @algorithm(version="1")
     def reading(source: Source) -> Numbers:
-        raise source.lost({path: "gone" for path in source.paths})
+        raise source.lost(dict.fromkeys(source.paths, "gone"))
 
     engine = Engine(store, Registry([reading]))
     with pytest.raises(SourceLostError, match=r"no location is recorded.*stored are still served"):

@@ -115,13 +115,17 @@ class World:
                 interruption()
             assert self.current is not None, "the engine says what it computes before it does"
             model = given.pop("model").number if "model" in given else None
-            entries = [entry for name, value in given.items() for entry in _entries(name, value, self.current.label)]
+            entries = [
+                entry for name, value in given.items() for entry in _entries(name, value, self.current.label)
+            ]
             document = self._document(declared, (scale, offset), model, self.current.assets, entries)
             self.calls[json.dumps(document)] += 1
             return packed(declared.produces, number_of(document))
 
         def merge(blocks: list[Any], *, scale: int, offset: int) -> Any:
-            return packed(declared.produces, self._merged(declared, (scale, offset), [unpacked(b) for b in blocks]))
+            return packed(
+                declared.produces, self._merged(declared, (scale, offset), [unpacked(b) for b in blocks])
+            )
 
         function.__module__ = __name__
         arities = [declared.arity if number != ASSET else "one" for _, number in declared.inputs]
@@ -161,7 +165,8 @@ class World:
     def _generation(self, declared: Declared, asset: str) -> int:
         name = (declared.name, declared.version)
         return max(
-            (i for (n, v, assets, i) in self.seen if (n, v) == name and (assets is None or asset in assets)), default=0
+            (i for (n, v, assets, i) in self.seen if (n, v) == name and (assets is None or asset in assets)),
+            default=0,
         )
 
     def _merged(self, declared: Declared, settings: tuple[int, int], blocks: list[int]) -> int:
@@ -173,16 +178,23 @@ class World:
         if declared.arity != "pair" or len(assets) == 1:
             return self._called(declared, settings, assets, ask)
         pairs = [(a,) if a == b else (a, b) for a, b in combinations_with_replacement(assets, 2)]
-        return self._merged(declared, settings, [self._called(declared, settings, pair, ask) for pair in pairs])
+        return self._merged(
+            declared, settings, [self._called(declared, settings, pair, ask) for pair in pairs]
+        )
 
-    def _called(self, declared: Declared, settings: tuple[int, int], assets: tuple[str, ...], ask: Ask) -> int:
+    def _called(
+        self, declared: Declared, settings: tuple[int, int], assets: tuple[str, ...], ask: Ask
+    ) -> int:
         entries: list[tuple[str, str, Any]] = []
         for parameter, number in declared.inputs:
             if number == ASSET:
                 entries.append((parameter, assets[0], "asset"))
                 continue
             groups = [assets] if declared.arity == "one" else [(asset,) for asset in assets]
-            entries += [(parameter, "+".join(g), self._expected(self._producer(number, ask.use), g, ask)) for g in groups]
+            entries += [
+                (parameter, "+".join(g), self._expected(self._producer(number, ask.use), g, ask))
+                for g in groups
+            ]
         return number_of(self._document(declared, settings, declared.weight, assets, entries))
 
     def _producer(self, number: int, use: Mapping[str, str]) -> str:
@@ -198,5 +210,8 @@ def _entries(parameter: str, value: Any, label: str) -> list[tuple[str, str, Any
     if isinstance(value, Mapping):
         return [(parameter, asset, unpacked(item)) for asset, item in value.items()]
     if hasattr(value, "first"):
-        return [(parameter, value.assets[0], unpacked(value.first)), (parameter, value.assets[1], unpacked(value.second))]
+        return [
+            (parameter, value.assets[0], unpacked(value.first)),
+            (parameter, value.assets[1], unpacked(value.second)),
+        ]
     return [(parameter, label, unpacked(value))]
