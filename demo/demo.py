@@ -106,7 +106,7 @@ def _fetching(console: Console) -> Iterator[film.Progress]:
 def _main_job(amber: Amber, path: Path, console: Console, *, title: str | None) -> Job:
     with watching() as watcher:
         began = time.perf_counter()
-        with watcher.reading(path) as progress:
+        with watcher.task(f"read {path.name}", "frames") as progress:
             asset = amber.asset(path, progress=progress)
         if title and asset.title != title:
             asset = amber.label(asset, {}, title=title)

@@ -122,6 +122,8 @@ def lock(
 def _say_lock(
     path: Path, refused: dict[str, list[str]], added: list[str], *, entries: int, check: bool
 ) -> None:
+    from amber.cli.wording import counted
+
     for key, parts in refused.items():
         name, _, version = key.partition("@")
         say(
@@ -133,6 +135,7 @@ def _say_lock(
     if refused:
         say(f"{path} is as it was")
     elif not check:
-        say(f"{path}: {entries} algorithms{f', new: {chr(44).join(added)}' if added else ''}")
+        new = f", new: {', '.join(added)}" if added else ""
+        say(f"{path}: {counted(entries, 'algorithm')}{new}")
     elif not added:
-        say(f"{path} fits the {entries} loaded algorithms")
+        say(f"{path} fits {counted(entries, 'loaded algorithm')}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from amber.cli.exits import INTERRUPTED, exit_code, report_error
+from amber.cli.exits import DONE, FAILED, INTERRUPTED, exit_code, report_error
 from amber.cli.output import put
 
 #: Command → the module that holds it. A module is imported when its command is asked for, so that each starts quickly.
@@ -83,13 +83,25 @@ def run(arguments: Sequence[str]) -> int:
     Args:
         arguments: Without the program's name.
     """
-    as_json = "--json" in arguments
+    try:
+        code = _run(arguments, as_json="--json" in arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read stdout has gone (`amber … | head`); what is still buffered must not raise at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return code
+
+
+def _run(arguments: Sequence[str], *, as_json: bool) -> int:
     try:
         code = typer.main.get_command(app).main(
             args=list(arguments) or ["--help"], prog_name="amber", standalone_mode=False
         )
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except BrokenPipeError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it ends in a sentence and a code
         if os.environ.get("AMBER_DEBUG"):
             import traceback
@@ -99,7 +111,7 @@ def run(arguments: Sequence[str]) -> int:
         return exit_code(error)
     if code == INTERRUPTED:
         report_error(KeyboardInterrupt(), as_json=as_json)
-    return code if isinstance(code, int) else 0
+    return code if isinstance(code, int) else DONE
 
 
 def main() -> None:

@@ -2,18 +2,17 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from amber.cli.progress import SAID
-from amber.cli.wording import duration, size
+from amber.cli.progress import SAID, Told
+from amber.cli.wording import duration
 
 if TYPE_CHECKING:
     from amber.engine.events import StepEvent
@@ -85,19 +84,21 @@ class Bars:
             line.began = time.monotonic()
 
     @contextmanager
-    def reading(self, path: Path) -> Iterator[Callable[[int, int], None]]:
-        """Within, a file may be read to find out which asset it is."""
+    def task(self, name: str, unit: str) -> Iterator[Told]:
+        """Within, other work may go on, which is shown once something is told of it."""
         line: _Line | None = None
 
         def progress(done: int, total: int) -> None:
             nonlocal line
-            line = line or self._line(f"read {path.name}")
+            line = line or self._line(name)
             now = time.monotonic()
             if done < total and now - line.updated < _UPDATE_SECONDS:
                 return
             line.updated = now
-            rate = f", {size(int(done / (now - line.began)))}/s" if now > line.began else ""
-            self._progress.update(line.task, completed=done, total=total, detail=f"{size(done)}{rate}")
+            of = f" of {total:,}" if total else ""
+            self._progress.update(
+                line.task, completed=done, total=total or None, detail=f"{done:,}{of} {unit}"
+            )
 
         yield progress
         if line is not None:

@@ -73,7 +73,7 @@ def _ingest(amber: "Amber", path: Path, get: str | None, watcher: "Watcher") -> 
 
 
 def _read(amber: "Amber", path: Path, watcher: "Watcher") -> "Ingested":
-    with watcher.reading(path) as progress:
+    with watcher.task(f"read {path.name}", "frames") as progress:
         (done,) = amber.ingest_all([path], progress=progress)
     return done
 

@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from amber.cli.output import say
@@ -14,8 +13,8 @@ if TYPE_CHECKING:
     from amber.engine.events import StepEvent
     from amber.keys import Step
 
-#: Told of bytes or frames done and their total.
-Reading = Callable[[int, int], None]
+#: Told how much is done, and of how much.
+Told = Callable[[int, int], None]
 
 
 class Watcher(Protocol):
@@ -27,8 +26,8 @@ class Watcher(Protocol):
     def step(self, event: "StepEvent") -> None:
         """Something happened to a step; the listener of an ask."""
 
-    def reading(self, path: Path) -> AbstractContextManager[Reading]:
-        """Within, a file may be read to find out which asset it is."""
+    def task(self, name: str, unit: str) -> AbstractContextManager[Told]:
+        """Within, other work may go on, which is shown once something is told of it."""
 
 
 class Silent:
@@ -41,7 +40,7 @@ class Silent:
         """As `Watcher`."""
 
     @contextmanager
-    def reading(self, path: Path) -> Iterator[Reading]:
+    def task(self, name: str, unit: str) -> Iterator[Told]:
         """As `Watcher`."""
         yield lambda done, total: None
 
@@ -68,7 +67,7 @@ class Lines:
             say(f"{name}: {SAID[event.state]}")
 
     @contextmanager
-    def reading(self, path: Path) -> Iterator[Reading]:
+    def task(self, name: str, unit: str) -> Iterator[Told]:
         """As `Watcher`."""
         began = time.monotonic()
         total_seen = 0
@@ -79,7 +78,7 @@ class Lines:
 
         yield progress
         if total_seen:
-            say(f"{path.name}: read in {duration(time.monotonic() - began)}")
+            say(f"{name}: {duration(time.monotonic() - began)}")
 
 
 #: What is said of a step that this ask did not compute.

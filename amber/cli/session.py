@@ -69,7 +69,7 @@ def find_assets(
         raise UsageError("say which ASSET, or choose by label with --where label=value")
     found = []
     for name in names:
-        with watcher.reading(Path(name)) as progress:
+        with watcher.task(f"read {Path(name).name}", "frames") as progress:
             found.append(amber.asset(name, progress=progress))
     if labels:
         found += amber.assets(labels)

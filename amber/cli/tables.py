@@ -32,6 +32,7 @@ def print_table(
         title=title,
         title_justify="left",
         title_style="bold",
+        padding=(0, 1, 0, 0),
         pad_edge=False,
         show_edge=False,
     )

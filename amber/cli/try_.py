@@ -83,11 +83,7 @@ def _watch(
 
     seen: tuple[int, int] | None = None
     while True:
-        now = _stamp(path)
-        if now == seen:
-            time.sleep(_WATCH_SECONDS)
-            continue
-        seen = now
+        seen = _next_stamp(path, seen)
         try:
             with watching() as watcher:
                 made = _run(amber, path, name, record, given, watcher)
@@ -96,6 +92,15 @@ def _watch(
         else:
             _print(made, limit)
         say(f"watching {path}; Ctrl-C ends")
+
+
+def _next_stamp(path: Path, seen: tuple[int, int] | None) -> tuple[int, int]:
+    """Wait until the file is no longer as it was seen, and is written to its end."""
+    before, now = seen, _stamp(path)
+    while now == seen or (before != now and seen is not None):
+        time.sleep(_WATCH_SECONDS)
+        before, now = now, _stamp(path)
+    return now
 
 
 def _stamp(path: Path) -> tuple[int, int]:
