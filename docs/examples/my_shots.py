@@ -15,13 +15,14 @@ class MyShots(Shots):
 @algorithm(version="1")
 def my_shots(film: Standard, *, length_frames: int = 48) -> MyShots:
     """Cut the film every `length_frames` frames."""
+    times = film.times()
     start = np.arange(0, film.frame_count, length_frames, dtype=np.int64)
     end = np.append(start[1:], film.frame_count)
-    times = film.times()
+    seconds = np.append(times.seconds[start], float(times.duration))
     return MyShots(
         start=start,
         end=end,
-        start_seconds=np.array([float(times.start(index)) for index in start], dtype=np.float64),
-        end_seconds=np.array([float(times.start(index)) for index in end], dtype=np.float64),
+        start_seconds=seconds[:-1],
+        end_seconds=seconds[1:],
         is_short=end - start < length_frames,
     )
