@@ -52,7 +52,12 @@ class VideoDecoder:
 
     def decode_units(self, units: list[bytes], number: int) -> list[VideoFrame]:
         """As `decode`, of bare H.264 units."""
-        return self.decode(Packet(with_start_codes(units)), number)
+        data = with_start_codes(units)
+        # A packet with memory of its own: one that borrows Python's is given back by the decoder's threads, which
+        # need the interpreter's lock for it, and wait for ever where the lock's holder waits for them.
+        packet: Packet[Stream] = Packet(len(data))
+        packet.update(data)
+        return self.decode(packet, number)
 
     def flush(self) -> list[VideoFrame]:
         """The frames that were still waiting; the decoder is done then."""

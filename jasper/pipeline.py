@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -79,3 +79,55 @@ class Worker(Generic[Item]):
                 except queue.Empty:
                     continue
             self._thread.join(_LOOK_SECONDS)
+
+
+def read_ahead(items: Iterator[Item], depth: int) -> Iterator[Item]:
+    """The same items, fetched in a thread up to `depth` ahead; an error in fetching is raised where it came.
+
+    Closing the iterator early stops the thread and closes `items`.
+    """
+    fetched: queue.Queue[Item | _End] = queue.Queue(depth)
+    is_stopping = threading.Event()
+
+    def fetch() -> None:
+        end = _End(None)
+        try:
+            for item in items:
+                if not _offer_until(fetched, item, is_stopping):
+                    break
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that reads
+            end = _End(error)
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+        _offer_until(fetched, end, is_stopping)
+
+    thread = threading.Thread(target=fetch, name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := fetched.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        is_stopping.set()
+        thread.join()
+
+
+class _End:
+    """What comes after the last item."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def _offer_until(target: "queue.Queue[Item]", item: Item, is_stopping: threading.Event) -> bool:
+    """Put the item, unless told to stop before there is room."""
+    while not is_stopping.is_set():
+        try:
+            target.put(item, timeout=_LOOK_SECONDS)
+            return True
+        except queue.Full:
+            continue
+    return False
