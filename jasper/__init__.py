@@ -4,12 +4,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jasper.clips import cut_clip as cut_clip
     from jasper.errors import MediaError as MediaError
     from jasper.frames import Frame as Frame
     from jasper.frames import FrameBatch as FrameBatch
     from jasper.frames import FrameTimes as FrameTimes
     from jasper.identity import Identity as Identity
     from jasper.identity import identify as identify
+    from jasper.standardize import Standardized as Standardized
+    from jasper.standardize import standardize as standardize
+    from jasper.video import Video as Video
 
 _HOMES = {
     "Frame": "frames",
@@ -17,7 +21,11 @@ _HOMES = {
     "FrameTimes": "frames",
     "Identity": "identity",
     "MediaError": "errors",
+    "Standardized": "standardize",
+    "Video": "video",
+    "cut_clip": "clips",
     "identify": "identity",
+    "standardize": "standardize",
 }
 
 __all__ = sorted(_HOMES)

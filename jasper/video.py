@@ -4,6 +4,7 @@ import io
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +32,7 @@ _JPEG_QUALITY = 90
 class Cursor:
     """A place in a video file from which frames are decoded onwards."""
 
-    def __init__(self, path: Path, frame_count: int, threads: int) -> None:
+    def __init__(self, path: Path, times: FrameTimes, threads: int) -> None:
         """Open the file before its first frame.
 
         Raises:
@@ -45,9 +46,10 @@ class Cursor:
                 raise NoVideoError(f"{str(path)!r} holds no video")
             self._stream = self._media.video_streams[0]
             entries = list(self._stream.index_entries)
-            if len(entries) != frame_count:
+            scale, ticks, _ = times.clock()
+            if len(entries) != len(ticks) or self._stream.time_base != Fraction(1, scale):
                 raise CorruptMediaError(
-                    f"{str(path)!r} holds {len(entries)} frames, but there are {frame_count} frame times"
+                    f"{str(path)!r} holds {len(entries)} frames, and does not belong to these {len(ticks)} frame times"
                 )
         except BaseException:
             self._media.close()
@@ -57,12 +59,11 @@ class Cursor:
         self.width, self.height = self._stream.codec_context.width, self._stream.codec_context.height
         # A key frame resets all order, so its place among the packets is its place among the frames.
         self._keys = [number for number, entry in enumerate(entries) if entry.is_keyframe]
-        self._seek_times = [entries[number].timestamp for number in self._keys]
+        self._seek_times = [ticks[number] for number in self._keys]
         self._places = [entries[number].pos for number in self._keys]
-        self._frame_count = frame_count
         self._frames: Iterator[VideoFrame] = iter(())
         #: The index of the frame that `next` gives; beyond the end before the first `go`.
-        self._next = frame_count
+        self._next = len(ticks)
 
     def go(self, index: int) -> VideoFrame:
         """The frame at this index; cheap if it comes soon after the last one.
@@ -151,7 +152,7 @@ class Video:
             CorruptMediaError: The two do not belong together.
         """
         times = frame_times if isinstance(frame_times, FrameTimes) else FrameTimes.load(frame_times)
-        cursor = Cursor(path, len(times), threads=1)
+        cursor = Cursor(path, times, threads=1)
         video = cls(path, times, cursor.width, cursor.height)
         video._cursor = cursor
         return video
@@ -243,7 +244,7 @@ class Video:
             ahead.close()  # type: ignore[attr-defined]
 
     def _chunks(self, start: int, stop: int, scaler: Scaler) -> Iterator[list[Frame]]:
-        cursor = Cursor(self.path, self.frame_count, _READING_THREADS)
+        cursor = Cursor(self.path, self.times, _READING_THREADS)
         try:
             seconds = self.times.seconds
             indices = iter(range(start, stop))
@@ -299,7 +300,7 @@ class Video:
 
     def _entered(self) -> Cursor:
         if self._cursor is None:
-            self._cursor = Cursor(self.path, self.frame_count, threads=1)
+            self._cursor = Cursor(self.path, self.times, threads=1)
         return self._cursor
 
     def close(self) -> None:
