@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
+import numpy
 import pytest
 
 from tests.acceptance.command import Command, names
@@ -52,7 +52,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "venv/bin/python"
     _run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel)
     (packages,) = folder.glob("venv/lib/python*/site-packages")
-    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (packages / "libraries.pth").write_text(f"{Path(numpy.__file__).parents[1]}\n")
     where = _run(
         python,
         "-c",
