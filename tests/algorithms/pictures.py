@@ -9,14 +9,17 @@ import numpy as np
 from jaxtyping import UInt8
 
 Picture = UInt8[np.ndarray, "height width 3"]
+#: Heights and widths of the cells of which scenes are made, by seed.
+_CELLS = ((16, 16), (96, 12), (12, 96), (48, 48), (6, 24))
 
 
 def scene(seed: int, count: int, *, first: int = 0, width: int = 256, height: int = 144) -> list[Picture]:
     """`count` pictures of one camera set-up from the `first`; another `seed` is another, with other colours."""
     random = np.random.default_rng(seed)
+    cell_height, cell_width = _CELLS[seed % len(_CELLS)]
     palette = random.integers(40, 256, size=(6, 3), dtype=np.uint8)
-    blocks = palette[random.integers(0, 6, size=(height // 16 + 1, width // 16 + 16))]
-    backdrop = np.kron(blocks, np.ones((16, 16, 1), np.uint8))[:height]
+    cells = palette[random.integers(0, 6, size=(height // cell_height + 1, (width + 200) // cell_width + 1))]
+    backdrop = np.kron(cells, np.ones((cell_height, cell_width, 1), np.uint8))[:height]
     return [np.ascontiguousarray(backdrop[:, shift : shift + width]) for shift in range(first, first + count)]
 
 

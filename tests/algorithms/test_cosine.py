@@ -16,7 +16,7 @@ def _vectors(count: int, width: int, seed: int) -> np.ndarray:
 
 
 @given(seed=st.integers(0, 10_000), block=st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_score_does_not_depend_on_the_block_it_is_computed_in(seed: int, block: int) -> None:
     rows = exact_rows(_vectors(40, 1280, seed))
     whole = cosines(rows, rows)
@@ -25,7 +25,7 @@ def test_a_score_does_not_depend_on_the_block_it_is_computed_in(seed: int, block
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_score_does_not_depend_on_the_order_of_addition(seed: int) -> None:
     rows = exact_rows(_vectors(6, 1280, seed))
     shuffled = rows[:, np.random.default_rng(seed).permutation(1280)]

