@@ -135,7 +135,7 @@ def _samples(media: MediaFile, span: tuple[Fraction, Fraction]) -> Iterator[tupl
 def _part(frame: AudioFrame, first: int, last: int) -> AudioFrame:
     if (first, last) == (0, frame.samples):
         return frame
-    planes = np.ascontiguousarray(frame.to_ndarray()[:, first:last])
+    planes = np.ascontiguousarray(frame.to_ndarray()[:, first:last], dtype=np.float32)
     part = AudioFrame.from_ndarray(planes, format=frame.format.name, layout=frame.layout.name)
     part.sample_rate = frame.sample_rate
     return part
