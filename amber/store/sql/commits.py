@@ -63,14 +63,15 @@ class CommitRows(Session):
         recipe = new.trace.recipe
         with self._writing() as connection:
             _end_lease(connection, lease, recipe)
+            edges = [_input_row(connection, at, entry, new.trace) for at, entry in enumerate(new.inputs)]
             is_linkable = current_epoch(connection, lock=True) == epoch
             there = _find(connection, recipe)
             if there is None:
-                number = _insert(connection, new)
+                number = _insert(connection, new, edges)
             else:
                 number, old = there.id, there.sha256.hex()
                 if old == lost and new.trace.value.sha256 != lost:
-                    _heal(connection, number, old, new)
+                    _heal(connection, number, old, new, edges)
             connection.execute(_FORGET_FAILURE, {"wanted": bytes.fromhex(recipe)})
             if is_linkable:
                 _link(connection, key, number)
@@ -92,7 +93,7 @@ def _link(connection: Connection, key: str, number: int) -> None:
     upsert(connection, resolved, {"key": bytes.fromhex(key), "trace": number}, replacing=("trace",))
 
 
-def _insert(connection: Connection, new: NewTrace) -> int:
+def _insert(connection: Connection, new: NewTrace, edges: list[dict[str, Any]]) -> int:
     made = new.trace
     row = {
         **_outcome(connection, new),
@@ -106,7 +107,7 @@ def _insert(connection: Connection, new: NewTrace) -> int:
     connection.execute(
         _INSERT_ASSETS, [{"asset": bytes.fromhex(one), "trace": number} for one in made.assets]
     )
-    _insert_details(connection, number, new)
+    _insert_details(connection, number, new, edges)
     return number
 
 
@@ -129,10 +130,9 @@ def _outcome(connection: Connection, new: NewTrace) -> dict[str, Any]:
     }
 
 
-def _insert_details(connection: Connection, number: int, new: NewTrace) -> None:
-    edges = [_input_row(connection, number, at, entry, new.trace) for at, entry in enumerate(new.inputs)]
+def _insert_details(connection: Connection, number: int, new: NewTrace, edges: list[dict[str, Any]]) -> None:
     if edges:
-        connection.execute(_INSERT_INPUTS, edges)
+        connection.execute(_INSERT_INPUTS, [{**edge, "trace": number} for edge in edges])
     named = [
         {"trace": number, "position": at, "sha256": bytes.fromhex(blob.sha256), "size_bytes": blob.size_bytes}
         for at, blob in enumerate(new.files)
@@ -141,16 +141,9 @@ def _insert_details(connection: Connection, number: int, new: NewTrace) -> None:
         connection.execute(_INSERT_FILES, named)
 
 
-def _input_row(
-    connection: Connection, number: int, at: int, entry: TraceInput, made: Trace
-) -> dict[str, Any]:
+def _input_row(connection: Connection, at: int, entry: TraceInput, made: Trace) -> dict[str, Any]:
     """One edge of lineage; what follows from the rest is left out."""
-    row: dict[str, Any] = {
-        "trace": number,
-        "position": at,
-        "parameter": entry.parameter,
-        "label": entry.label,
-    }
+    row: dict[str, Any] = {"position": at, "parameter": entry.parameter, "label": entry.label}
     row |= {"source": None, "sha256": None}
     implied = "+".join(made.assets)
     if entry.recipe is None:
@@ -170,7 +163,7 @@ def _input_row(
     return row
 
 
-def _heal(connection: Connection, number: int, old: str, new: NewTrace) -> None:
+def _heal(connection: Connection, number: int, old: str, new: NewTrace, edges: list[dict[str, Any]]) -> None:
     """Put other bytes in the place of lost ones; what was made from those is no longer found by resolved key."""
     sha256, now = bytes.fromhex(old), time.time()
     for some in chunks([number, *_made_from(connection, sha256)]):
@@ -181,7 +174,7 @@ def _heal(connection: Connection, number: int, old: str, new: NewTrace) -> None:
     connection.execute(update(traces).where(traces.c.id == number).values(_outcome(connection, new)))
     for table in (inputs, files):
         connection.execute(delete(table).where(table.c.trace == number))
-    _insert_details(connection, number, new)
+    _insert_details(connection, number, new, edges)
     raise_epoch(connection)
     detail = {"recipe": new.trace.recipe, "lost": old, "value": new.trace.value.sha256}
     note(connection, "heal", "store", json.dumps(detail), now)
