@@ -10,6 +10,7 @@ from amber.errors import (
     InputFailedError,
     InvalidResultError,
     SourceLostError,
+    UsageError,
     WeightsDigestError,
     WeightsMissingError,
 )
@@ -28,7 +29,7 @@ def classify(error: BaseException) -> FailureClass:
         error, SourceLostError | WeightsMissingError | WeightsDigestError
     ):
         return "machine"
-    if isinstance(error, InvalidResultError):
+    if isinstance(error, InvalidResultError | UsageError):
         return "algorithm"
     if type(error).__module__.partition(".")[0] == "jasper":
         return "input"
