@@ -269,7 +269,7 @@ def algorithm(
     def declare(function: Callable[P, R]) -> Algorithm[P, R]:
         made = _declare(function, name or function.__name__, version)
         made = dataclasses.replace(
-            made, merge=merge, cpus=cpus, gpus=gpus, memory_bytes=memory_bytes, libraries=tuple(libraries)
+            made, merge=merge, cpus=cpus, gpus=gpus, memory_bytes=memory_bytes, libraries=_names(libraries)
         )
         _check_merge(made)
         for attribute in functools.WRAPPER_ASSIGNMENTS:
@@ -316,6 +316,12 @@ def _declare(function: Callable[P, R], name: str, version: str) -> Algorithm[P, 
         result=produced,
         order=tuple(parameters),
     )
+
+
+def _names(libraries: object) -> tuple[str, ...]:
+    if isinstance(libraries, tuple | list) and all(isinstance(name, str) for name in libraries):
+        return tuple(libraries)
+    raise DeclarationError(f"libraries are a tuple of names, such as ('numpy',); found {libraries!r}")
 
 
 def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:

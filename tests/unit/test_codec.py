@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from jaxtyping import Bool, Float16, Float32, Float64, Int16, Int32, Int64, UInt8, UInt64
@@ -212,6 +212,7 @@ class Cube:
 sizes = st.tuples(st.integers(0, 5), st.integers(1, 4), st.integers(1, 4))
 
 
+@settings(deadline=None)
 @given(arrays.arrays(np.float32, sizes))
 def test_any_array_comes_back_bit_by_bit(cells: Any) -> None:
     found = read(codec.encode(Cube(cells=cells), Cube), Cube)

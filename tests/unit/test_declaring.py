@@ -64,6 +64,13 @@ def test_resources_are_said_beside_the_settings() -> None:
     assert made.settings == ()
 
 
+def test_one_library_is_a_tuple_too() -> None:
+    with pytest.raises(
+        DeclarationError, match=r"libraries is a tuple of names, such as \('numpy',\); found 'numpy'"
+    ):
+        algorithm(version="1", libraries="av")(films.shots.function)  # type: ignore[call-overload]
+
+
 def no_type(source: Source, other) -> Shots: ...  # type: ignore[no-untyped-def,empty-body]
 def no_setting_type(source: Source, *, threshold=1.0) -> Shots: ...  # type: ignore[no-untyped-def,empty-body]
 def no_default(source: Source, *, threshold: float) -> Shots: ...  # type: ignore[empty-body]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amber.algorithm import WeightsInput
@@ -213,6 +213,7 @@ def test_a_recipe_does_not_say_how_its_inputs_were_made() -> None:
     assert vectors_recipe(snapshot=below) == vectors_recipe(node=bound) == vectors_recipe()
 
 
+@settings(deadline=None)
 @given(st.permutations([("found", A, "1"), ("found", B, "2"), ("described", A, "3"), ("described", B, "2")]))
 def test_the_order_of_inputs_does_not_matter(inputs: list[tuple[str, str, str]]) -> None:
     node = closure().nodes["pairs"]

@@ -5,7 +5,7 @@ import math
 from typing import Annotated, Any, Literal, Optional
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amber.algorithm import Source, algorithm, parse_setting
@@ -98,11 +98,13 @@ def test_a_value_that_does_not_fit_is_refused(annotation: Any, value: object, ex
     assert str(caught.value) == f"setting 'x' must be {expected}; found {value!r}"
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_float_reads_the_same_from_text(number: float) -> None:
     assert parse_setting("x", repr(number), float) == parse_setting("x", number, float) == number
 
 
+@settings(deadline=None)
 @given(st.integers())
 def test_an_int_reads_the_same_from_text(number: int) -> None:
     assert parse_setting("x", str(number), int) == parse_setting("x", number, int) == number
