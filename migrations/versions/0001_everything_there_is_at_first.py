@@ -237,7 +237,7 @@ def about_invalidations() -> None:
         "epoch",
         sa.Column("id", sa.Integer(), nullable=False, autoincrement=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("id = 1", name="ck_epoch_one_row"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_epoch_one_row")),
         sa.PrimaryKeyConstraint("id", name="pk_epoch"),
     )
     op.create_table(

@@ -1,0 +1,146 @@
+"""The tables are those that the code means, however they came to be."""
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from amber.errors import SchemaError, StoreUnavailableError
+from amber.store.migrate import config, current_revision, migrate
+from amber.store.open import CATALOG_NAME, open_store
+from amber.store.schema import metadata
+from amber.store.sql.session import sqlite_engine
+from amber.store.sqlite import REVISION
+
+MIGRATE = (
+    "import sys, pathlib; from amber.store.migrate import migrate; print(migrate(pathlib.Path(sys.argv[1])))"
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a catalogue is to be."""
+    return tmp_path / "home" / CATALOG_NAME
+
+
+def _statements(path: Path) -> dict[str, str]:
+    """What made each table and index, without the order in which its columns and constraints were written."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    ours = [(name, sql) for name, sql in rows if not name.startswith(("sqlite_", "alembic_"))]
+    return {name: " ".join(sorted(sql.replace(",", " ").split())) for name, sql in ours}
+
+
+def test_an_empty_home_migrates_to_what_the_code_means(path: Path) -> None:
+    assert migrate(path)
+    engine = sqlite_engine(path)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_migrated_tables_are_written_as_the_code_writes_them(path: Path, tmp_path: Path) -> None:
+    migrate(path)
+    made = tmp_path / "made.sqlite"
+    made.touch()
+    engine = sqlite_engine(made)
+    metadata.create_all(engine)
+    engine.dispose()
+    assert _statements(path) == _statements(made)
+
+
+def test_the_code_works_with_the_latest_revision() -> None:
+    assert ScriptDirectory.from_config(config()).get_current_head() == REVISION
+
+
+def test_migrating_again_does_nothing(path: Path) -> None:
+    assert current_revision(path) is None
+    assert migrate(path)
+    assert current_revision(path) == REVISION
+    assert not migrate(path)
+
+
+def test_readers_and_the_writer_do_not_wait_for_each_other(path: Path) -> None:
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_of_eight_processes_that_migrate_at_once_one_works_and_the_others_wait(path: Path) -> None:
+    started = [
+        subprocess.Popen([sys.executable, "-c", MIGRATE, str(path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    answers = [process.communicate(timeout=120)[0].strip() for process in started]
+    assert sorted(answers) == ["False"] * 7 + ["True"]
+    assert current_revision(path) == REVISION
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_migration_killed_at_any_moment_has_done_all_or_nothing(path: Path, number: int) -> None:
+    process = subprocess.Popen([sys.executable, "-c", MIGRATE, str(path)], stdout=subprocess.DEVNULL)
+    try:
+        process.wait(random.Random(number).uniform(0.3, 1.5))
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not path.exists() or current_revision(path) in (None, REVISION)
+    store = open_store(path.parent)
+    assert store.catalog.problems() == []
+    store.close()
+
+
+def test_an_outdated_catalogue_says_what_to_run(path: Path) -> None:
+    migrate(path)
+    _set_revision(path, "0000")
+    with pytest.raises(
+        SchemaError, match=f"has schema 0000; this Amber works with {REVISION}: run `amber migrate`"
+    ):
+        open_store(path.parent)
+
+
+def test_a_newer_catalogue_is_left_alone(path: Path) -> None:
+    migrate(path)
+    _set_revision(path, "9999")
+    with pytest.raises(SchemaError, match="has schema 9999, made by a newer Amber"):
+        open_store(path.parent)
+    with pytest.raises(SchemaError, match="install the newer one"):
+        migrate(path)
+
+
+def test_a_database_of_something_else_is_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE trace (id INTEGER)")
+    with pytest.raises(SchemaError, match="not a catalogue of Amber"):
+        open_store(path.parent)
+    with pytest.raises(SchemaError, match="not a catalogue of Amber"):
+        migrate(path)
+
+
+def test_a_file_of_something_else_is_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("Dear diary, " * 1000)
+    with pytest.raises(SchemaError, match="not a catalogue of Amber"):
+        open_store(path.parent)
+    assert path.read_text().startswith("Dear diary")
+
+
+def test_a_home_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailableError, match="cannot be made"):
+        open_store(tmp_path / "file" / "home")
+
+
+def _set_revision(path: Path, revision: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
