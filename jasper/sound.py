@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av.error
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.codec.context import CodecContext, Flags
@@ -28,6 +29,8 @@ _GAP_SECONDS = Fraction(1, 10)
 _LONGEST_GAP_SECONDS = Fraction(60)
 #: Frames that are decoded to see whether AAC is what it says.
 _SAMPLE_FRAMES = 8
+#: Codecs whose packets and extradata say all that a decoder needs.
+_SELF_CONTAINED = frozenset({"aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus", "vorbis"})
 _CHANNELS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 8}
 
 
@@ -60,6 +63,23 @@ def is_low_complexity(config: AacConfig | None, frames: Iterable[bytes]) -> bool
     return bool(decoded) and all(
         frame.samples == SAMPLES_A_FRAME and frame.sample_rate == config.sample_rate for frame in decoded
     )
+
+
+def bare_decoder(track: AudioTrack) -> AudioCodecContext:
+    """A decoder for the track's packets that knows as little as possible of the container.
+
+    Containers mark samples to skip in ways of their own, which a decoder that they have set up obeys.
+    """
+    found = track.stream.codec_context
+    if not (found.codec.canonical_name in _SELF_CONTAINED or found.codec.canonical_name.startswith("pcm_")):
+        return found
+    context = CodecContext.create(found.codec.name, "r")
+    assert isinstance(context, AudioCodecContext), "an audio track has an audio decoder"
+    context.sample_rate = found.sample_rate
+    context.layout = found.layout
+    if track.extradata:
+        context.extradata = track.extradata
+    return context
 
 
 class AacKeeper:
@@ -201,8 +221,9 @@ class SoundTrack:
         self._profile = profile
         self._first: list[Portion] | None = []
         self._keeper: AacKeeper | None = None
+        self._decoder: AudioCodecContext | None = None
         self._encoder: AacEncoder | None = None
-        self._worker: Worker[tuple[Packet[Stream], Fraction | None]] | None = None
+        self._worker: Worker[tuple[bytes, Fraction | None]] | None = None
 
     def take(self, portion: Portion) -> None:
         """Take the next packet of the track."""
@@ -224,6 +245,7 @@ class SoundTrack:
         ):
             self._keeper = AacKeeper(self._path, config)
         elif self.track.stream.codec_context is not None:
+            self._decoder = bare_decoder(self.track)
             self._encoder = AacEncoder(self._path, self._profile, self.track.channels)
             self._worker = Worker("sound", self._encode, depth=256)
         for portion in first:
@@ -235,13 +257,19 @@ class SoundTrack:
         if self._keeper is not None:
             self._keeper.take(portion.units, seconds)
         elif self._worker is not None:
-            self._worker.put((portion.packet, seconds))
+            self._worker.put((portion.data, seconds))
 
-    def _encode(self, item: tuple[Packet[Stream] | None, Fraction | None]) -> None:
-        assert self.track is not None and self._encoder is not None, "there is something to encode"
-        packet, seconds = item
+    def _encode(self, item: tuple[bytes, Fraction | None]) -> None:
+        data, seconds = item
+        # Bare data: containers mark samples to skip in ways of their own; times say the same for all of them.
+        packet: Packet[Stream] = Packet(len(data))
+        packet.update(data)
+        self._decode(packet, seconds)
+
+    def _decode(self, packet: Packet[Stream] | None, seconds: Fraction | None) -> None:
+        assert self._decoder is not None and self._encoder is not None, "there is something to encode"
         try:
-            frames = self.track.stream.codec_context.decode(packet)
+            frames = self._decoder.decode(packet)
         except av.error.FFmpegError:
             # What cannot be decoded is a gap, which the next packet's time fills with silence.
             return
@@ -258,7 +286,7 @@ class SoundTrack:
         if self._worker is None or self._encoder is None:
             return None
         self._worker.finish()
-        self._encode((None, None))
+        self._decode(None, None)
         return self._encoder.finish(video_start)
 
     def abandon(self) -> None:
