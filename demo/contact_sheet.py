@@ -13,7 +13,7 @@ _DRAWING = 1
 #: Pairs in a row of the sheet.
 _COLUMNS = 2
 _PICTURE_WIDTH = 416
-_MARGIN, _GUTTER, _CAPTION, _HEAD, _FOOT = 48, 40, 58, 118, 60
+_MARGIN, _GUTTER, _CAPTION, _HEAD, _FOOT = 48, 40, 58, 126, 60
 _SEAM = 4
 
 _PAPER, _INK, _FAINT, _ACCENT = "#14161a", "#f2f0eb", "#8d929b", "#f0b45a"
@@ -24,7 +24,7 @@ class Side:
     """One shot of a pair."""
 
     picture: UInt8[np.ndarray, "height width 3"]
-    #: Counted from 1.
+    #: Its index in `shots`, from 0.
     number: int
     #: Of the picture.
     time_code: str

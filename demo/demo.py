@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from amber import Amber
-from amber.cli.get import told
+from amber.cli.getting import told
 from amber.cli.progress import watching
+from amber.cli.tables import console as on_stdout
 from amber.cli.wording import counted, duration
 from amber.engine.ask import Feature
 from amber.errors import AmberError
@@ -67,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--film", type=Path, help="a film of your own instead of Big Buck Bunny")
     own = parser.parse_args(arguments).film
     os.environ.setdefault("AMBER_HOME", str(HERE / "home"))
-    console = Console(highlight=False)
+    console = on_stdout()
     try:
         path = own or film.film(lambda: _fetching(console))
         with Amber.open() as amber:
@@ -116,8 +119,8 @@ def _main_job(amber: Amber, path: Path, console: Console, *, title: str | None) 
     job = Job(asset, made["standard"], made["shots"], made["shot_embeddings"], pairs)
     shots = len(job.shots.start)
     console.print(
-        f"\n[bold]{asset.title}[/bold]: {duration(asset.duration_seconds)}, {asset.frame_count:,} frames, "
-        f"{counted(shots, 'shot')}, {counted(len(pairs.value.score), 'pair')} kept of those worth a look"
+        f"\n{asset.title}: {duration(asset.duration_seconds)}, {asset.frame_count:,} frames, "
+        f"{counted(shots, 'shot')}, {counted(len(pairs.value.score), 'pair')} of them stored"
     )
     console.print(told(pairs, seconds))
     return job
@@ -145,15 +148,19 @@ def _print_pairs(job: Job, chosen: list[int], console: Console) -> None:
         title=f"The {counted(len(chosen), 'best pair')}, one a camera set-up",
         title_justify="left",
         title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
     )
     for name in ("", "score", "shot", "from", "to", "shot", "from", "to"):
-        table.add_column(name, justify="right" if name in ("", "shot", "score") else "left")
+        table.add_column(name, justify="right" if name in ("", "shot", "score") else "left", no_wrap=True)
     pairs = job.pairs.value
     for rank, place in enumerate(chosen, start=1):
-        cells = [str(rank), f"[yellow]{pairs.score[place]:.3f}[/yellow]"]
+        cells = [Text(str(rank)), Text(f"{pairs.score[place]:.3f}", "yellow")]
         for side in "ab":
             shot, start, end = (getattr(pairs, f"{name}_{side}")[place] for name in ("shot", "start", "end"))
-            cells += [f"[dim]{shot + 1}[/dim]", job.time_code(start), job.time_code(end)]
+            cells += [Text(str(shot), "dim"), Text(job.time_code(start)), Text(job.time_code(end))]
         table.add_row(*cells)
     console.print()
     console.print(table)
@@ -192,7 +199,7 @@ def _sheet(job: Job, chosen: list[int], console: Console, *, credit: str) -> Non
         for shot in sorted({int(s) for side in "ab" for s in getattr(pairs, f"shot_{side}")[chosen]}):
             middle = int(job.embeddings.middle[shot])
             picture = video.frames_at(np.array([middle])).data[0]
-            sides[shot] = contact_sheet.Side(picture, shot + 1, job.time_code(middle))
+            sides[shot] = contact_sheet.Side(picture, shot, job.time_code(middle))
         matches = [
             contact_sheet.Match(
                 sides[int(pairs.shot_a[p])], sides[int(pairs.shot_b[p])], float(pairs.score[p])

@@ -1,5 +1,5 @@
 """The command line: `amber`."""
 
-from amber.cli.app import main
+from amber.cli.program import main
 
 __all__ = ["main"]

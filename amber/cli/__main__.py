@@ -1,5 +1,5 @@
 """`python -m amber.cli` is `amber`."""
 
-from amber.cli.app import main
+from amber.cli.program import main
 
 main()

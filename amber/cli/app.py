@@ -1,15 +1,11 @@
-"""The `amber` command: finds the asked command, runs it, and turns what goes wrong into a sentence and an exit code."""
+"""All commands, each loaded when it is asked for."""
 
 import importlib
-import os
-import sys
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from amber.cli.exits import DONE, FAILED, INTERRUPTED, exit_code, report_error
 from amber.cli.output import put
 
 #: Command → the module that holds it. A module is imported when its command is asked for, so that each starts quickly.
@@ -75,45 +71,3 @@ def _options(
     ] = False,
 ) -> None:
     """Features of media, computed once."""
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line; its exit code.
-
-    Args:
-        arguments: Without the program's name.
-    """
-    try:
-        code = _run(arguments, as_json="--json" in arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read stdout has gone (`amber … | head`); what is still buffered must not raise at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    return code
-
-
-def _run(arguments: Sequence[str], *, as_json: bool) -> int:
-    try:
-        code = typer.main.get_command(app).main(
-            args=list(arguments) or ["--help"], prog_name="amber", standalone_mode=False
-        )
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, it ends in a sentence and a code
-        if os.environ.get("AMBER_DEBUG"):
-            import traceback
-
-            traceback.print_exc()
-        report_error(error, as_json=as_json)
-        return exit_code(error)
-    if code == INTERRUPTED:
-        report_error(KeyboardInterrupt(), as_json=as_json)
-    return code if isinstance(code, int) else DONE
-
-
-def main() -> None:
-    """The console entry."""
-    sys.exit(run(sys.argv[1:]))

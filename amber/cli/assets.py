@@ -2,7 +2,7 @@
 
 import typer
 
-from amber.cli.options import JsonOption, WhereOption, pairs
+from amber.cli.options import JsonOption, WhereOption
 from amber.cli.output import emit, say
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -15,7 +15,7 @@ def assets(where: WhereOption = None, json: JsonOption = False) -> None:
     Example: `amber assets --where genre=animation`
     """
     from amber.cli.documents import asset_document
-    from amber.cli.session import opened
+    from amber.cli.session import opened, pairs
 
     with opened() as amber:
         records = amber.assets(pairs("--where", where))

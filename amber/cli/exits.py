@@ -1,6 +1,6 @@
 """How a command ends: its exit code, and the sentence or document for what went wrong."""
 
-import typer
+from typing import Any
 
 from amber.cli.output import emit, say
 from amber.errors import AmberError, DeclarationError, NotFoundError, UsageError
@@ -12,8 +12,9 @@ _INTERRUPTED = "interrupted; nothing is half-written, and the same command goes 
 
 def exit_code(error: BaseException) -> int:
     """The exit code for an error that ended a command."""
-    if isinstance(error, typer.TyperException):
-        return error.exit_code
+    wrong = _of_parser(error)
+    if wrong is not None:
+        return int(wrong.exit_code)
     if isinstance(error, UsageError | DeclarationError):
         return WRONG_USAGE
     if isinstance(error, NotFoundError):
@@ -25,9 +26,10 @@ def sentence(error: BaseException) -> str:
     """What went wrong, for people."""
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
-    if isinstance(error, typer.TyperException):
-        return error.format_message()
-    if isinstance(error, AmberError | OSError) or _is_of_media(error):
+    wrong = _of_parser(error)
+    if wrong is not None:
+        return str(wrong.format_message())
+    if isinstance(error, AmberError | OSError) or _is_a(error, "jasper.errors", "MediaError"):
         return str(error)
     return f"{type(error).__name__}: {error} (set AMBER_DEBUG=1 for the traceback)"
 
@@ -40,14 +42,18 @@ def error_document(error: BaseException) -> dict[str, str]:
 def report_error(error: BaseException, *, as_json: bool) -> None:
     """Say what went wrong on stderr, and with `as_json` as a document on stdout too."""
     say(f"amber: {sentence(error)}")
-    context = getattr(error, "ctx", None)
-    if isinstance(error, typer.TyperException) and context is not None:
+    context = getattr(_of_parser(error), "ctx", None)
+    if context is not None:
         say(f"`{context.command_path} --help` shows how it is used.")
     if as_json:
         emit({"error": error_document(error)})
 
 
-def _is_of_media(error: BaseException) -> bool:
-    return any(
-        kind.__module__ == "jasper.errors" and kind.__name__ == "MediaError" for kind in type(error).__mro__
-    )
+def _of_parser(error: BaseException) -> Any:
+    """The error, if the command line was typed wrongly; else None."""
+    return error if _is_a(error, "typer.exceptions", "TyperException") else None
+
+
+def _is_a(error: BaseException, module: str, name: str) -> bool:
+    """Whether an error is of a class, told by name so that its library is not loaded for the question."""
+    return any((kind.__module__, kind.__name__) == (module, name) for kind in type(error).__mro__)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from amber.cli.options import AssetArgument, JsonOption, pairs
+from amber.cli.options import AssetArgument, JsonOption
 from amber.cli.output import emit, say
 from amber.errors import UsageError
 
@@ -26,7 +26,7 @@ def label(
     """
     from amber.cli.documents import asset_document
     from amber.cli.progress import watching
-    from amber.cli.session import find_assets, opened
+    from amber.cli.session import find_assets, opened, pairs
 
     given = {name: value or None for name, value in pairs("a label", labels).items()}
     if not given and title is None:

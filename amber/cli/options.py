@@ -1,11 +1,8 @@
 """Arguments and options that several commands share."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-
-from amber.errors import UsageError
 
 AssetArgument = Annotated[
     str, typer.Argument(metavar="ASSET", help="A hash, six digits or more of one, a title, or a path.")
@@ -40,20 +37,3 @@ UseOption = Annotated[
         "--use", metavar="TYPE=PRODUCER", help="Which algorithm shall produce a type, for this ask."
     ),
 ]
-
-
-def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
-    """`name=value` words as a mapping.
-
-    Raises:
-        UsageError: A word has no `=`, no name, or a name is given twice.
-    """
-    found: dict[str, str] = {}
-    for word in given or ():
-        name, separator, value = word.partition("=")
-        if not separator or not name.strip():
-            raise UsageError(f"{option} takes name=value; found {word!r}")
-        if name.strip() in found:
-            raise UsageError(f"{option} gives {name.strip()!r} twice")
-        found[name.strip()] = value
-    return found

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amber.cli.options import pairs
 from amber.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,3 +77,20 @@ def find_assets(
             f"no asset has the labels {', '.join(where or ())}; `amber assets` lists assets with their labels"
         )
     return list({record.asset: record for record in found}.values())
+
+
+def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
+    """`name=value` words as a mapping.
+
+    Raises:
+        UsageError: A word has no `=`, no name, or a name is given twice.
+    """
+    found: dict[str, str] = {}
+    for word in given or ():
+        name, separator, value = word.partition("=")
+        if not separator or not name.strip():
+            raise UsageError(f"{option} takes name=value; found {word!r}")
+        if name.strip() in found:
+            raise UsageError(f"{option} gives {name.strip()!r} twice")
+        found[name.strip()] = value
+    return found

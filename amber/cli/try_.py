@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amber.cli.exits import report_error
-from amber.cli.options import AssetArgument, JsonOption, SetOption, UseOption, pairs
+from amber.cli.options import AssetArgument, JsonOption, SetOption, UseOption
 from amber.cli.output import emit, say
 from amber.errors import AmberError, UsageError
 
@@ -45,7 +45,7 @@ def try_(
     Example: `amber try mine.py:brightness bbb --watch`
     """
     from amber.cli.progress import watching
-    from amber.cli.session import find_assets, opened
+    from amber.cli.session import find_assets, opened, pairs
 
     place, _, name = what.rpartition(":") if not what.endswith(".py") else (what, "", "")
     path = Path(place)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from amber.cli.app import run
+from amber.cli.program import run
 
 TINY = Path(__file__).with_name("tiny.py")
 

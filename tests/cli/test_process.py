@@ -71,7 +71,7 @@ def test_ctrl_c_ends_with_a_sentence_and_the_next_call_goes_on(
     (tmp_path / "wait").touch()
     monkeypatch.setenv("AMBER_ALGORITHMS", str(tmp_path / "slow.py"))
     screen, process = _on_a_terminal(["get", "slow", str(clip), "--json"])
-    _read_until(screen, "frames")
+    _read_until(screen, "100,000 frames")
     process.send_signal(signal.SIGINT)
     printed = _read_until(screen, "interrupted")
     assert process.wait(30) == 130
