@@ -1,6 +1,10 @@
 """One vector a shot: what its middle frame shows."""
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,16 +19,20 @@ from amber.weights import Weights
 
 if TYPE_CHECKING:
     from algorithms.efficientnet_lite import EfficientNetLite0
+    from jasper.video import Video
+
+Picture = UInt8[np.ndarray, "224 224 3"]
+Vectors = Float32[np.ndarray, "n 1280"]
 
 #: Side of the square pictures that the network was trained on.
 SIDE = 224
 #: Pictures in one call of the network; the last batch is filled up, so every call has one shape.
 #: Of 1, 4, 8, 16 and 32 the quickest on two cores (9.6 ms a picture; 16: 12.2 ms).
 _BATCH = 4
-#: Threads of one call of the network, whatever the machine has.
-_THREADS = 2
-#: Middle frames that are held in memory at once.
-_FRAMES_AT_ONCE = 256
+#: Batches that go through the network at once, each by one thread: threads within a call would wait for each other.
+_WORKERS = 2
+#: Batches that may wait for the network or for their turn.
+_AHEAD = 16
 
 
 @result
@@ -53,23 +61,34 @@ class Encoder:
 
         return cls(EfficientNetLite0.load(path))
 
-    def encode(self, pictures: UInt8[np.ndarray, "n 224 224 3"]) -> Float32[np.ndarray, "n 1280"]:
-        """The vectors of RGB pictures; the same whatever pictures stand beside them."""
+    def encode(self, pictures: Iterable[Picture]) -> Vectors:
+        """The vectors of square RGB pictures, in order; the same whatever pictures stand beside them.
+
+        Pictures are taken as the network gets to them, so they may come from a decoder.
+        """
         import torch
 
-        vectors = np.zeros((len(pictures), 1280), np.float32)
-        batch = np.zeros((_BATCH, SIDE, SIDE, 3), np.float32)
+        vectors = [np.zeros((0, 1280), np.float32)]
+        waiting: deque[Future[Vectors]] = deque()
         threads = torch.get_num_threads()
-        torch.set_num_threads(_THREADS)
         try:
-            for start in range(0, len(pictures), _BATCH):
-                chosen = pictures[start : start + _BATCH]
-                batch[: len(chosen)] = (chosen.astype(np.float32) - 127) / 128
-                features = self.network.features(torch.from_numpy(batch).permute(0, 3, 1, 2)).numpy()
-                vectors[start : start + len(chosen)] = _unit(features[: len(chosen)])
+            with ThreadPoolExecutor(_WORKERS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                for batch in _batches(pictures):
+                    waiting.append(pool.submit(self._encode_batch, batch))
+                    if len(waiting) > _AHEAD:
+                        vectors.append(waiting.popleft().result())
+                vectors += [future.result() for future in waiting]
         finally:
             torch.set_num_threads(threads)
-        return vectors
+        return np.concatenate(vectors)
+
+    def _encode_batch(self, pictures: list[Picture]) -> Vectors:
+        import torch
+
+        batch = np.zeros((_BATCH, SIDE, SIDE, 3), np.float32)
+        batch[: len(pictures)] = (np.stack(pictures).astype(np.float32) - 127) / 128
+        features = self.network.features(torch.from_numpy(batch).permute(0, 3, 1, 2)).numpy()
+        return _unit(features[: len(pictures)])
 
 
 @algorithm(version="1", cpus=2, libraries=("torch", "opencv-python-headless", "av"))
@@ -79,7 +98,7 @@ def shot_embeddings(
     """Embed the middle frame of each shot.
 
     The frame is read from the scan proxy and squeezed whole to 224 x 224 by averaging areas.
-    Pictures go through the network in padded batches of one shape and by a fixed number of threads,
+    Pictures go through the network in padded batches of one shape, each by one thread,
     so the same frame has the same bytes in every film, at every place.
 
     Source: EfficientNet-Lite0 trained on ImageNet (Tan and Le, ICML 2019), its features before the classifier;
@@ -89,13 +108,21 @@ def shot_embeddings(
     apart poorly; a picture without content (black, a plain card) still has a vector, much like any other such picture's.
     """
     middle = shots.start + (shots.end - shots.start) // 2
-    vectors = [np.zeros((0, 1280), np.float32)]
     with film.scan() as scan:
-        for start in range(0, len(middle), _FRAMES_AT_ONCE):
-            frames = scan.frames_at(middle[start : start + _FRAMES_AT_ONCE])
-            vectors.append(encoder.encode(squeeze(frames.data)))
-            report(start + len(frames.data), len(middle), "shots")
-    return ShotEmbeddings(vectors=np.concatenate(vectors), middle=middle)
+        return ShotEmbeddings(vectors=encoder.encode(_pictures(scan, middle)), middle=middle)
+
+
+def _pictures(scan: "Video", indices: Int64[np.ndarray, " n"]) -> Iterator[Picture]:
+    """The frames at these indices, as the network takes them."""
+    for start in range(0, len(indices), _BATCH):
+        yield from squeeze(scan.frames_at(indices[start : start + _BATCH]).data)
+        report(min(start + _BATCH, len(indices)), len(indices), "shots")
+
+
+def _batches(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    remaining = iter(pictures)
+    while batch := list(islice(remaining, _BATCH)):
+        yield batch
 
 
 def squeeze(frames: UInt8[np.ndarray, "n height width 3"]) -> UInt8[np.ndarray, "n 224 224 3"]:
@@ -108,8 +135,8 @@ def squeeze(frames: UInt8[np.ndarray, "n height width 3"]) -> UInt8[np.ndarray, 
     return squeezed
 
 
-def _unit(features: Float32[np.ndarray, "n 1280"]) -> Float32[np.ndarray, "n 1280"]:
+def _unit(features: Vectors) -> Vectors:
     """Rows scaled to length 1; a row of zeros stays."""
     lengths = np.sqrt(np.square(features, dtype=np.float64).sum(axis=1, keepdims=True))
-    scaled: Float32[np.ndarray, "n 1280"] = (features / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    scaled: Vectors = (features / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     return scaled

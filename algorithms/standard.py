@@ -7,10 +7,9 @@ from amber.algorithm import File, Source, algorithm, result
 from amber.progress import report, scratch
 
 if TYPE_CHECKING:
-    from jasper.video import Video
-
     from jasper.frames import FrameTimes
     from jasper.standardize import Standardized
+    from jasper.video import Video
 
 
 @result
