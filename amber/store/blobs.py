@@ -134,7 +134,7 @@ class FileBlobs:
             raise StoreUnavailableError(f"blob {sha256} cannot be reached: {error}") from error
 
     def _is_scratch(self, path: Path) -> bool:
-        return self._scratch is not None and path.resolve().is_relative_to(self._scratch.resolve())
+        return self._scratch is not None and path.parent.resolve().is_relative_to(self._scratch.resolve())
 
     def _may_move(self, path: Path) -> bool:
         """Whether a rename moves it and nothing else can write to it later under another name."""
@@ -235,7 +235,7 @@ class MemoryBlobs:
     def put_file(self, path: Path) -> Blob:
         """See the protocol."""
         blob = self.put(path.read_bytes())
-        if self._scratch is not None and path.resolve().is_relative_to(self._scratch.resolve()):
+        if self._scratch is not None and path.parent.resolve().is_relative_to(self._scratch.resolve()):
             path.unlink()
         return blob
 
