@@ -1,107 +1,116 @@
 """Homes that are full, cannot be written, or are no homes: each with a sentence that says what to do."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.command import AMBER, Command, names
+from tests.acceptance.clips import make_film
+from tests.acceptance.command import AMBER, Command, Done, names
 
-#: Lets no file that the command writes grow beyond so many bytes; then the system says "file too large".
+#: Lets no file that the command writes grow beyond so many bytes; then the system says that it is too large.
 _SMALL_FILES = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); os.execv(sys.argv[1], sys.argv[1:])"
-_NOBODY = 65534
+#: Runs a program in a mount namespace of its own, so that what it mounts is seen by nobody else and goes with it.
+_APART = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
 
 
-def test_a_home_whose_files_cannot_grow_says_that_there_is_no_room(
-    amber: Command, clip: Path, first_answer: Any
-) -> None:
-    amber("ingest", clip)
-    limit = (amber.home / "catalog.sqlite").stat().st_size + 40_000
-    cramped = Command(amber.home, program=(sys.executable, "-c", _SMALL_FILES.format(limit), AMBER))
-    _check_full(cramped, amber, clip, first_answer)
+@pytest.fixture(scope="session")
+def large_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of noise, more than a megabyte."""
+    scenes = (("life=mold=10:ratio=0.3:seed=4", 48), ("cellauto=rule=110:seed=3", 48))
+    return make_film(tmp_path_factory.mktemp("film") / "large.mp4", scenes, size="400x224")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Sequence[str | Path]:
-    """Runs a program with a disk of two megabytes where the home is, in a mount namespace of its own."""
-    script = f'mount -t tmpfs -o size=2m none {tmp_path / "home"} && exec "$@"'
-    (tmp_path / "home").mkdir()
-    inside = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh")
+def test_a_file_that_must_not_grow_leaves_nothing_half_written(amber: Command, large_film: Path) -> None:
+    amber("ingest", large_film)
+    cramped = Command(amber.home, program=(sys.executable, "-c", _SMALL_FILES.format(500_000), AMBER))
+    error = cramped("get", "shots", large_film, code=1)["error"]
+    assert "File too large" in error["message"]
+    report = amber("verify")
+    assert (report["ok"], report["blobs"], report["orphans"]) == (True, 0, [])
+    amber("retry")
+    assert names(amber("get", "shots", large_film)["computed"]) == ["standard", "shots"]
+
+
+def _apart(script: str) -> Sequence[str]:
+    """What runs a program after a script, in a mount namespace of its own."""
+    inside = (*_APART, f'{script} && exec "$@"', "sh")
     if (
         not shutil.which("unshare")
         or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode
     ):
-        pytest.skip(
-            "SKIPPED LOUDLY: this system lets no user mount a small disk; the test of file sizes still runs"
-        )
+        pytest.skip("SKIPPED LOUDLY: on this system no user may mount a disk of their own")
     return inside
 
 
-def test_a_full_disk_says_that_there_is_no_room(
-    small_disk: Sequence[str | Path], tmp_path: Path, clip: Path
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Sequence[str]:
+    """Runs a program with a disk of one megabyte where the home is."""
+    (tmp_path / "home").mkdir()
+    return _apart(f"mount -t tmpfs -o size=1m none {tmp_path / 'home'}")
+
+
+def _on(disk: Sequence[str], folder: Path, script: str) -> Done:
+    """Run a shell script on a disk, which is gone with the process."""
+    (folder / "script.sh").write_text(script)
+    return Command(folder / "home", program=(*disk, "sh", folder / "script.sh")).run()
+
+
+def test_a_disk_too_small_for_the_film_says_so(
+    small_disk: Sequence[str], tmp_path: Path, large_film: Path
 ) -> None:
-    # all in one namespace, as the disk is gone with the process
-    fill = "dd if=/dev/zero of={home}/filler bs=1k count=99999 2>/dev/null"
-    script = tmp_path / "full.sh"
-    script.write_text(
-        f"{AMBER} ingest {clip} -q || exit 11\n"
-        f"{fill.format(home=tmp_path / 'home')}\n"
-        f"{AMBER} get shots {clip} --json && exit 12\n"
-        f"rm {tmp_path / 'home' / 'filler'}\n"
-        f"{AMBER} get shots {clip} --json >&2 || exit 13\n"
-        f"{AMBER} verify -q >&2 || {AMBER} verify >&2 || exit 14\n"
+    done = _on(small_disk, tmp_path, f"{AMBER} get shots {large_film} --json\n{AMBER} verify --json")
+    failed, verified = (json.loads(line) for line in done.out.splitlines())
+    assert "no space" in failed["error"]["message"].lower()
+    assert "cannot be read any more" not in failed["error"]["message"], "the film is there; the disk is full"
+    assert (verified["ok"], verified["blobs"], verified["orphans"]) == (True, 0, [])
+
+
+def test_a_full_disk_says_so_and_the_ask_goes_on_when_there_is_room(
+    small_disk: Sequence[str], tmp_path: Path, clip: Path
+) -> None:
+    filler = tmp_path / "home" / "filler"
+    done = _on(
+        small_disk,
+        tmp_path,
+        f"{AMBER} ingest {clip} -q >&2 || exit 11\n"
+        f"dd if=/dev/zero of={filler} bs=1k count=99999\n"
+        f"{AMBER} get shots {clip} --json\n"
+        f"rm {filler}\n"
+        f"{AMBER} get shots {clip} --json\n"
+        f"{AMBER} verify --json\n",
     )
-    done = Command(tmp_path / "home", program=(*small_disk, "sh", script)).run()
-    assert done.code == 0, done.err + done.out
-    assert "no space is left" in done.out
-
-
-def _check_full(cramped: Command, amber: Command, clip: Path, first_answer: Any) -> None:
-    """A full home fails with its own error and keeps nothing half-written; with room again the ask goes on."""
-    error = cramped("get", "match_pairs", clip, code=1)["error"]
-    assert error["type"] in ("StoreFullError", "InputFailedError")
-    assert "space" in error["message"] or "room" in error["message"]
-    assert amber("verify")["ok"] is True
-    amber("retry")
-    answer = amber("get", "match_pairs", clip)
-    assert (answer["feature"], answer["value"]) == (first_answer["feature"], first_answer["value"])
+    failed, ready, verified = (json.loads(line) for line in done.out.splitlines())
+    assert names(ready["computed"]) == ["standard", "shots"]
+    assert verified["ok"] is True
+    assert failed["error"]["type"] == "StoreFullError"
+    assert "no space is left" in failed["error"]["message"]
 
 
 @pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder whose every parent anyone may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="amber-home-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+def unwritable(warm: Command) -> Command:
+    """The command on a home that it can read and cannot write."""
+    if os.geteuid():
+        for path in (*warm.home.rglob("*"), warm.home):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        return warm
+    # the superuser may write whatever the modes say, so the disk itself is mounted to be read only
+    script = f"mount --bind {warm.home} {warm.home} && mount -o remount,ro,bind {warm.home}"
+    return Command(warm.home, program=(*_apart(script), AMBER))
 
 
-def test_a_home_that_cannot_be_written_says_so(open_folder: Path, first_home: tuple[Path, Any]) -> None:
-    home, answer = first_home
-    shutil.copytree(home, open_folder / "home")
-    for path in (open_folder / "home", *(open_folder / "home").rglob("*")):
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    (asset,) = answer["key"]["assets"]
-    done = _as_somebody_else(open_folder, "get", "shots", asset, "--set", "min_content=14", "--json")
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "cannot be opened and written" in done.stdout or "may write it" in done.stdout
-    assert "Traceback" not in done.stderr
-
-
-def _as_somebody_else(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `amber` as a user who does not own the home: the superuser may write anywhere, whatever the modes say."""
-    user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    environment = {"PATH": os.environ["PATH"], "AMBER_HOME": str(folder / "home"), "HOME": str(folder)}
-    command = [str(AMBER), *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=folder, env=environment, **user
-    )  # type: ignore[call-overload,no-any-return]
+def test_a_home_that_cannot_be_written_says_so(unwritable: Command, first_answer: Any) -> None:
+    (asset,) = first_answer["key"]["assets"]
+    error = unwritable("get", "shots", asset, "--set", "min_content=14", code=1)["error"]
+    assert error["type"] == "StoreUnavailableError"
+    assert str(unwritable.home) in error["message"]
+    assert "this user may write it" in error["message"]
 
 
 def test_a_home_that_is_no_database_is_left_as_it_is(amber: Command, clip: Path) -> None:
