@@ -8,7 +8,6 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-import amber
 from amber.errors import StoreUnavailableError
 from amber.store.sql.session import sqlite_engine, writing
 from amber.store.sqlite import REVISION, check_revision, connect, revision, speaking_plainly
@@ -16,7 +15,7 @@ from amber.store.sqlite import REVISION, check_revision, connect, revision, spea
 
 def migrations() -> Path:
     """The folder of revisions: within the installed package, or, in the repository, beside it."""
-    package = Path(amber.__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "_migrations"
     return installed if installed.exists() else package.parent / "migrations"
 

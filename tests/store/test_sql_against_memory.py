@@ -94,7 +94,8 @@ class SqlAgainstMemory(RuleBasedStateMachine):
         """The feature of a name: its algorithm, assets and settings follow from the name, its inputs do not."""
         number = NAMES.index(name)
         there = self._memory.traces([digest(one) for one in made_from])
-        known = [there.get(digest(one)) or feature(one, VALUES[0]).trace for one in made_from]
+        others = [one for one in made_from if one != name]  # nothing is made from itself
+        known = [there.get(digest(one)) or feature(one, VALUES[0]).trace for one in others]
         return feature(
             name,
             value,
