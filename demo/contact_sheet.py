@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 #: Raised when the same pairs are drawn or chosen otherwise, so that a sheet on disk is drawn anew.
-_DRAWING = 1
+_DRAWING = 2
 #: Pairs in a row of the sheet.
 _COLUMNS = 2
 _PICTURE_WIDTH = 416

@@ -68,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--film", type=Path, help="a film of your own instead of Big Buck Bunny")
-    own = parser.parse_args(arguments).film
+    parser.add_argument("--sheet", type=Path, default=SHEET, help="where the contact sheet is written")
+    given = parser.parse_args(arguments)
+    own = given.film
     os.environ.setdefault("AMBER_HOME", str(HERE / "home"))
     console = on_stdout()
     try:
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chosen = _choose(job)
             _print_pairs(job, chosen, console)
             _ask_again(amber, job, console)
-            _sheet(job, chosen, console, credit="" if own else film.CREDIT)
+            _sheet(job, chosen, given.sheet, console, credit="" if own else film.CREDIT)
     except (film.FilmError, AmberError, MediaError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -145,7 +147,7 @@ def _print_pairs(job: Job, chosen: list[int], console: Console) -> None:
         console.print("No two scenes of this film have shots that could be paired.")
         return
     table = Table(
-        title=f"The {counted(len(chosen), 'best pair')}, one a camera set-up",
+        title=f"The {counted(len(chosen), 'best pair')} from different camera set-ups",
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -185,12 +187,12 @@ def _ask_again(amber: Amber, job: Job, console: Console) -> None:
     )
 
 
-def _sheet(job: Job, chosen: list[int], console: Console, *, credit: str) -> None:
+def _sheet(job: Job, chosen: list[int], path: Path, console: Console, *, credit: str) -> None:
     """Draw the contact sheet, unless the one that is there shows just this."""
     if not chosen:
         return
-    name = os.path.relpath(SHEET)
-    if contact_sheet.shows(SHEET, job.pairs.id):
+    name = os.path.relpath(path)
+    if contact_sheet.shows(path, job.pairs.id):
         console.print(f"The contact sheet is {name}, as it was.")
         return
     pairs = job.pairs.value
@@ -209,11 +211,11 @@ def _sheet(job: Job, chosen: list[int], console: Console, *, credit: str) -> Non
         sheet = contact_sheet.draw(
             matches,
             title=f"Match cuts in {job.asset.title}",
-            subtitle=f"{counted(len(job.shots.start), 'shot')}; the best pairs of middle frames by cosine of their "
-            "embeddings, one a camera set-up",
+            subtitle=f"{counted(len(job.shots.start), 'shot')}; the best pairs from different camera set-ups, by cosine of "
+            "their middle frames' embeddings",
             credit=credit,
         )
-        contact_sheet.save(sheet, SHEET, feature=job.pairs.id)
+        contact_sheet.save(sheet, path, feature=job.pairs.id)
     console.print(f"The contact sheet is {name}.")
 
 

@@ -29,27 +29,31 @@ class FilmError(Exception):
     """The film cannot be had; the message says why and what to do."""
 
 
-def film(fetching: Callable[[], AbstractContextManager[Progress]]) -> Path:
-    """The film as a file, fetched unless a whole copy lies here already.
+def film(
+    fetching: Callable[[], AbstractContextManager[Progress]], *, folder: Path = MEDIA, sha256: str = SHA256
+) -> Path:
+    """The film as a file, fetched unless a whole copy lies in the folder already.
 
     Args:
         fetching: Entered while the film is fetched; gives what is told of its progress.
+        folder: Where it is kept.
+        sha256: The film's.
 
     Raises:
         FilmError: It cannot be fetched, or is another film.
     """
-    kept = MEDIA / "big-buck-bunny.mp4"
-    if kept.is_file() and _digest(kept) == SHA256:
+    kept = folder / "big-buck-bunny.mp4"
+    if kept.is_file() and _digest(kept) == sha256:
         return kept
-    MEDIA.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=MEDIA) as folder:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
         with fetching() as progress:
-            archive = _download(Path(folder), progress)
-        unpacked = Path(folder) / kept.name
+            archive = _download(Path(scratch), progress)
+        unpacked = Path(scratch) / kept.name
         _unpack(archive, unpacked)
-        if (found := _digest(unpacked)) != SHA256:
+        if (found := _digest(unpacked)) != sha256:
             raise FilmError(
-                f"the film in {archive.name} has SHA-256 {found}, expected {SHA256}; it is not used"
+                f"the film in {archive.name} has SHA-256 {found}, expected {sha256}; it is not used"
             )
         unpacked.replace(kept)
     return kept
