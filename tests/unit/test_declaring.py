@@ -65,7 +65,7 @@ def test_resources_are_said_beside_the_settings() -> None:
 
 
 def test_one_library_is_a_tuple_too() -> None:
-    with pytest.raises(DeclarationError, match="are a tuple of names, such as .*; found 'av'"):
+    with pytest.raises(DeclarationError, match=r"are a tuple of names, such as .*; found 'av'"):
         algorithm(version="1", libraries="av")(films.shots.function)  # type: ignore[call-overload]
 
 
