@@ -16,6 +16,9 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 #: Two sightings of the same content agree if no frame is further apart than this.
 AGREEMENT_SECONDS = Fraction(2, 1000)
 
+#: What is nearer than this is equal: the rounding of floats never decides.
+_ROUNDING_SECONDS = 1e-9
+
 #: Clocks of media files: players expect neither very few nor very many ticks a second.
 _COARSEST_CLOCK = 10_000
 _FINEST_CLOCK = 1_000_000
@@ -176,7 +179,7 @@ class FrameTimes:
             return
         apart = np.abs((self._seconds - self._seconds[0]) - (other._seconds - other._seconds[0]))
         worst = int(apart.argmax())
-        if float(apart[worst]) > float(AGREEMENT_SECONDS):
+        if float(apart[worst]) > float(AGREEMENT_SECONDS) + _ROUNDING_SECONDS:
             raise TimelineConflictError(
                 f"frame {worst} is known at {self._seconds[worst] - self._seconds[0]:.6f} s, here it is shown at "
                 f"{other._seconds[worst] - other._seconds[0]:.6f} s; keep one of the two files"

@@ -23,6 +23,9 @@ from jasper.spool import PacketSpool
 
 SAMPLES_A_FRAME = 1024
 
+#: Samples that the encoder puts before the first one it is given.
+_PRIMING_SAMPLES = 1024
+
 #: A gap this long is kept, a shorter one is a container's rounding.
 _GAP_SECONDS = Fraction(1, 10)
 #: No gap is filled beyond this: it is a broken clock.
@@ -149,7 +152,6 @@ class AacEncoder:
         self._context.thread_count = 1
         self._context.flags |= Flags.bitexact
         self._start: Fraction | None = None
-        self._first_packet: int | None = None
         self._taken = Fraction(0)
 
     def take(self, frame: AudioFrame, seconds: Fraction | None) -> None:
@@ -181,8 +183,6 @@ class AacEncoder:
 
     def _encode(self, frame: AudioFrame | None) -> None:
         for packet in self._context.encode(frame):
-            if self._first_packet is None:
-                self._first_packet = packet.pts or 0
             self._spool.add(bytes(packet), time=len(self._spool) * SAMPLES_A_FRAME)
 
     def close(self) -> None:
@@ -198,7 +198,7 @@ class AacEncoder:
         self._spool.close()
         if not len(self._spool):
             return None
-        start = round(((self._start or Fraction(0)) - video_start) * self._rate) + (self._first_packet or 0)
+        start = round(((self._start or Fraction(0)) - video_start) * self._rate) - _PRIMING_SAMPLES
         channels = 1 if self._layout == "mono" else 2
         return AudioTrackPlan(
             source=self._spool.path,

@@ -35,6 +35,9 @@ STANDARD_RATES: tuple[Fraction, ...] = (
 #: What a container's rounding may move a frame by, besides one tick of its clock.
 TOLERANCE_SECONDS = Fraction(1, 1000)
 
+#: What is nearer than this is equal: the rounding of floats never decides.
+_ROUNDING_SECONDS = 1e-9
+
 
 def presented_ticks(ticks: Sequence[int]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     """Presentation times in order, relative to the first."""
@@ -55,13 +58,14 @@ def timing_class(ticks: Sequence[int], time_base: Fraction) -> Fraction | None:
     relative = presented_ticks(ticks)
     if not len(relative):
         return None
-    allowed = float(TOLERANCE_SECONDS + time_base)
+    allowed = float(TOLERANCE_SECONDS + time_base) + _ROUNDING_SECONDS
     seconds = relative.astype(np.float64) * float(time_base)
     ordinals = np.arange(len(relative), dtype=np.float64)
     deviations = [
         float(np.abs(seconds - ordinals * (rate.denominator / rate.numerator)).max())
         for rate in STANDARD_RATES
     ]
-    # To the nanosecond, so that float rounding never decides between two rates.
-    least = min(range(len(deviations)), key=lambda number: (round(deviations[number], 9), number))
+    least = min(
+        range(len(deviations)), key=lambda number: (round(deviations[number] / _ROUNDING_SECONDS), number)
+    )
     return STANDARD_RATES[least] if deviations[least] <= allowed else None

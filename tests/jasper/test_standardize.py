@@ -14,7 +14,7 @@ from jasper.errors import CorruptMediaError, NoVideoError, SourceChangedError, T
 from jasper.frames import FrameTimes
 from jasper.identity import identify
 from jasper.standardize import Standardized, standardize
-from tests.jasper.making import FFMPEG, ffmpeg, frame_digests, make_film, remux, sha256
+from tests.jasper.making import FFMPEG, ffmpeg, frame_digests, make_film, remux, samples, sha256, sound_delay
 
 
 def made(path: Path, into: Path) -> Standardized:
@@ -174,6 +174,16 @@ def test_foreign_sound_becomes_aac_and_the_pictures_are_kept(tmp_path: Path) -> 
     assert result.remuxed and result.has_audio
     assert frame_digests(result.encode) == frame_digests(source)
     assert re.search(r"Audio: aac \(LC\).*48000 Hz, mono", facts(result.encode))
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("codec", ["aac", "ac3", "libmp3lame"])
+def test_sound_stays_with_the_pictures(tmp_path: Path, codec: str, container: str) -> None:
+    source = make_film(tmp_path / f"film.{container}", audio=("-c:a", codec))
+    result = made(source, tmp_path / "out")
+    # The film's own sound runs from 0; offsets are rounded to 512 samples, so at most 256 are lost.
+    expected = np.sin(600 * (np.arange(48000) / 48000) ** 2) + np.sin(400 * np.arange(48000) / 48000)
+    assert abs(sound_delay(samples(result.encode), expected)) <= 256
 
 
 def test_a_silent_film_has_no_sound(tmp_path: Path) -> None:
