@@ -191,8 +191,6 @@ class Algorithm(Generic[P, R]):
     gpus: float = 0.0
     memory_bytes: int = 0
     libraries: tuple[str, ...] = ()
-    #: Parameter names in the order of the function's signature.
-    order: tuple[str, ...] = ()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """What the plain function returns."""
@@ -314,7 +312,6 @@ def _declare(function: Callable[P, R], name: str, version: str) -> Algorithm[P, 
         weights=tuple(weights),
         settings=tuple(settings),
         result=produced,
-        order=tuple(parameters),
     )
 
 

@@ -31,7 +31,7 @@ _HOLDS: dict[pa.DataType, tuple[type, ...]] = {
     _FILE: (File,),
 }
 
-#: Stores a file that an algorithm wrote, and returns it with digest and size.
+#: Stores a file that an algorithm wrote, unless it is stored already, and returns it with digest and size.
 KeepFile = Callable[[File], File]
 #: Finds a local copy of a stored file by its digest.
 FindFile = Callable[[str], Path]
@@ -135,7 +135,7 @@ def encode(value: Any, result_type: type, keep: KeepFile | None = None) -> bytes
     Args:
         value: An instance of `result_type`.
         result_type: A class declared with `@result`.
-        keep: Called once for every file that the value hands over.
+        keep: Called once for every file that the value names: new ones, and stored ones that an input handed on.
 
     Raises:
         InvalidResultError: The value does not have the declared type, dtypes or shapes.
@@ -187,7 +187,7 @@ def _check_item(column: Column, item: Any) -> None:
 
 
 def _keep(column: Column, file: File, keep: KeepFile | None) -> Mapping[str, Any]:
-    kept = file if file.sha256 or keep is None else keep(file)
+    kept = file if keep is None else keep(file)
     if not kept.sha256:
         raise InvalidResultError(f"field {column.name!r} names the file {file.path}, which was not stored")
     return {"sha256": kept.sha256, "size_bytes": kept.size_bytes}

@@ -82,7 +82,8 @@ def compute(
 
 
 def _keep(file: File, store: Store, files: list[Blob]) -> File:
-    blob = store.blobs.put_file(file.path)
+    """Store a file that the value names; one that came with an input is stored already and only noted."""
+    blob = Blob(file.sha256, file.size_bytes) if file.sha256 else store.blobs.put_file(file.path)
     files.append(blob)
     return File(file.path, blob.sha256, blob.size_bytes)
 
@@ -92,9 +93,9 @@ def _call(task: Task, arguments: Mapping[str, Any]) -> Any:
     if is_merge(node, task.step):
         merge = node.algorithm.merge
         assert merge is not None, f"{node.name} takes pairs, so the registry saw its merge function"
-        code = merge.__code__
-        named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        return merge(arguments[BLOCKS], **{k: v for k, v in node.settings.items() if k in named})
+        return merge(
+            arguments[BLOCKS], **{name: node.settings[name] for name in node.algorithm.merge_settings}
+        )
     return node.algorithm.function(**arguments, **node.settings)
 
 

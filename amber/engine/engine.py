@@ -23,6 +23,8 @@ from amber.store.protocol import Job, Store, Trace
 State = str
 STATES: tuple[State, ...] = ("absent", "queued", "running", "ready", "failed")
 _JOB_SECONDS = 24 * 3600.0
+#: Kinds of asks whose closure is kept.
+_MOST_CLOSURES = 1024
 
 
 class Engine:
@@ -92,18 +94,14 @@ class Engine:
 
     def closure(self, ask: Ask) -> Closure:
         """The ask's algorithms with every setting filled in; asks of the same kind share it."""
-        kind = (
-            ask.algorithm,
-            ask.version,
-            *sorted((k, str(v)) for k, v in ask.settings.items()),
-            "use",
-            *sorted(ask.use.items()),
-        )
+        kind = (ask.algorithm, ask.version, repr(sorted(ask.settings.items())), repr(sorted(ask.use.items())))
         found = self._closures.get(kind)
         if found is None:
             found = self.registry.closure(
                 ask.algorithm, version=ask.version, settings=ask.settings, use=ask.use
             )
+            if len(self._closures) >= _MOST_CLOSURES:
+                self._closures.clear()
             self._closures[kind] = found
         return found
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jaxtyping import Int64
 
-from amber.algorithm import Each, Pair, Source, algorithm, result
+from amber.algorithm import Each, File, Pair, Source, algorithm, result
 from amber.engine.ask import Ask
 from amber.engine.engine import Engine
 from amber.engine.events import StepEvent
@@ -23,6 +23,7 @@ from amber.errors import (
     UsageError,
     VersionNotFoundError,
 )
+from amber.progress import scratch
 from amber.registry import Registry
 from amber.store.protocol import Disowned, Store
 
@@ -365,6 +366,39 @@ def test_a_stale_writer_is_refused_and_the_first_commit_stays(
     stale, fresh = in_threads([lambda: slow.get(ask("numbers")), take_over])
     assert fresh.value.number.tolist() == stale.value.number.tolist() == [1]
     assert counting.calls == ["numbers", "numbers"]
+
+
+@result
+class Handed:
+    """A file, made or handed on."""
+
+    file: File
+
+
+def test_a_file_that_an_input_hands_on_is_known_to_both_features(store: Store) -> None:
+    @algorithm(version="1")
+    def makes(source: Source) -> Handed:
+        path = scratch() / "made.txt"
+        path.write_text("made")
+        return Handed(file=File.at(path))
+
+    @result
+    class Again:
+        file: File
+
+    @algorithm(version="1")
+    def hands_on(made: Handed) -> Again:
+        return Again(file=made.file)
+
+    engine = Engine(store, Registry([makes, hands_on]))
+    feature = engine.get(ask("hands_on"))
+    assert feature.value.file.path.read_text() == "made"
+    needed = [blob.sha256 for blob, recipe in store.catalog.referenced_blobs() if recipe == feature.id]
+    assert feature.value.file.sha256 in needed
+    store.blobs.delete(feature.value.file.sha256)
+    again = Engine(store, engine.registry).get(ask("hands_on"))
+    assert [c.step.algorithm for c in again.computed] == ["makes"], "both have the same bytes, made again once"
+    assert again.value.file.path.read_text() == "made"
 
 
 def test_an_interrupted_ask_leaves_no_lease_and_no_files(engine: Engine, counting: Counting) -> None:
