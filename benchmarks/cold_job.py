@@ -14,7 +14,6 @@ import imageio_ffmpeg
 
 from amber.weights import Weights, find_weights
 from benchmarks.measure import Answer, Row, Runs, Wanted, spend
-from benchmarks.passes import Opens
 from benchmarks.subject import AMBER, JOB, ROOT, arguments, progress, the_film
 
 _OURS, _DECODED, _SCRIPT = (
@@ -40,16 +39,16 @@ def measure(film: Path, rounds: int, keep: Path | None = None) -> Answer:
         for number in range(rounds):
             progress("cold_job", f"round {number + 1} of {rounds}")
             home = Path(folder) / f"home-{number}"
-            with Opens(film) as opens:
-                ours = spend([AMBER, *JOB, film, "--json"], {"AMBER_HOME": str(home)})
+            ours = spend([AMBER, *JOB, film, "--json"], {"AMBER_HOME": str(home)})
             runs.note_spent(_OURS, ours)
-            runs.note(f"{_OURS}, opens of the film", "passes", opens.count)
             decode = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-i", film]
             runs.note_spent(_DECODED, spend([*decode, "-map", "0:v:0", "-f", "null", "-"]))
             script = [sys.executable, "-m", "benchmarks.straight_script", film, weights]
             theirs = spend(script, {"PYTHONPATH": str(ROOT)})
             runs.note_spent(_SCRIPT, theirs)
             found = {"ours": json.loads(ours.out), "theirs": json.loads(theirs.out)}
+        counting = [sys.executable, "-m", "benchmarks.count_passes", film, Path(folder) / "counted"]
+        passes = json.loads(spend(counting, {"PYTHONPATH": str(ROOT)}).out)
         if keep is not None:
             shutil.copytree(Path(folder) / f"home-{rounds - 1}", keep, dirs_exist_ok=True)
     ratios = [(kind, runs.ratio(f"{_OURS}, {kind}", f"{_SCRIPT}, {kind}")) for kind in ("wall", "CPU")]
@@ -63,11 +62,22 @@ def measure(film: Path, rounds: int, keep: Path | None = None) -> Answer:
         notes=(
             f"{film.name}, {os.path.getsize(film) / 1e6:.1f} MB; our last run by step: "
             + ", ".join(f"{step['algorithm']} {step['seconds']:.2f} s" for step in steps),
+            _told_passes(passes),
             (
                 f"We found {len(found['ours']['rows'])} pairs; "  # type: ignore[index]
                 f"the script {found['theirs']['shots']} shots and {found['theirs']['pairs']} pairs."
             ),  # type: ignore[index]
         ),
+    )
+
+
+def _told_passes(counted: dict[str, int]) -> str:
+    decoded, frames = counted["source_packets_decoded"], counted["frames"]
+    verdict = "one pass" if decoded == frames else f"{decoded / frames:.2f} passes"
+    return (
+        f"The film is opened {counted['opens_to_name']} times to name it (to sniff it, to read its streams, to digest "
+        f"the file) and {counted['opens_to_compute']} times after that; of its {frames:,} frames {decoded:,} are decoded "
+        f"from it: {verdict}."
     )
 
 
