@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 
@@ -32,7 +33,7 @@ def measure(film: Path, rounds: int, keep: Path | None = None) -> Answer:
         keep: Where the last home is left, if anywhere.
     """
     runs = Runs()
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="amber-bench-") as folder:
         weights = find_weights(Weights("efficientnet-lite0"), Path(folder))
         film.read_bytes()  # so that the first of the peers does not pay for the disk
@@ -52,7 +53,7 @@ def measure(film: Path, rounds: int, keep: Path | None = None) -> Answer:
         if keep is not None:
             shutil.copytree(Path(folder) / f"home-{rounds - 1}", keep, dirs_exist_ok=True)
     ratios = [(kind, runs.ratio(f"{_OURS}, {kind}", f"{_SCRIPT}, {kind}")) for kind in ("wall", "CPU")]
-    steps = found["ours"]["computed"]  # type: ignore[index]
+    steps = found["ours"]["computed"]
     return Answer(
         name="cold_job",
         question=(__doc__ or "").strip(),
@@ -64,9 +65,9 @@ def measure(film: Path, rounds: int, keep: Path | None = None) -> Answer:
             + ", ".join(f"{step['algorithm']} {step['seconds']:.2f} s" for step in steps),
             _told_passes(passes),
             (
-                f"We found {len(found['ours']['rows'])} pairs; "  # type: ignore[index]
+                f"We found {len(found['ours']['rows'])} pairs; "
                 f"the script {found['theirs']['shots']} shots and {found['theirs']['pairs']} pairs."
-            ),  # type: ignore[index]
+            ),
         ),
     )
 

@@ -87,7 +87,7 @@ def _shown(value: float, unit: Unit) -> str:
     return f"{scaled:.0f}" if unit in ("frames",) else f"{scaled:.3g}" if scaled < 100 else f"{scaled:,.0f}"
 
 
-def spend(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Spent:
+def spend(command: Sequence[object], environment: Mapping[str, str] | None = None) -> Spent:
     """Run a process to its end and measure it.
 
     Raises:
