@@ -72,7 +72,8 @@ def draw(matches: Sequence[Match], *, title: str, subtitle: str, credit: str = "
 def _picture_height(matches: Sequence[Match]) -> int:
     if not matches:
         return 0
-    height, width, _ = matches[0].first.picture.shape
+    shape = matches[0].first.picture.shape
+    height, width = int(shape[0]), int(shape[1])
     return round(_PICTURE_WIDTH * height / width)
 
 

@@ -21,8 +21,8 @@ from rich.text import Text
 
 from amber import Amber
 from amber.cli.getting import told
-from amber.cli.progress import watching
 from amber.cli.tables import console as on_stdout
+from amber.cli.watching import watching
 from amber.cli.wording import counted, duration
 from amber.engine.ask import Feature
 from amber.errors import AmberError

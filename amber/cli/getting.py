@@ -52,7 +52,7 @@ def answer(request: Request) -> int:
         UsageError: What is asked for cannot be meant.
     """
     _check_output(request)
-    from amber.cli.progress import watching
+    from amber.cli.watching import watching
 
     with opened() as amber:
         began = time.perf_counter()

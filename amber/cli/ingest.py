@@ -33,8 +33,8 @@ def ingest(
 
     Example: `amber ingest ~/films --get shots`
     """
-    from amber.cli.progress import watching
     from amber.cli.session import opened
+    from amber.cli.watching import watching
 
     with opened() as amber, watching(quiet=quiet, as_json=json) as watcher:
         if get is not None:

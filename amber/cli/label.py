@@ -25,8 +25,8 @@ def label(
     Example: `amber label bbb genre=animation year=2008 --title "Big Buck Bunny"`
     """
     from amber.cli.documents import asset_document
-    from amber.cli.progress import watching
     from amber.cli.session import find_assets, opened, pairs
+    from amber.cli.watching import watching
 
     given = {name: value or None for name, value in pairs("a label", labels).items()}
     if not given and title is None:

@@ -40,8 +40,8 @@ def plan(
     Example: `amber plan match_pairs bbb --set duplicate_groups.min_cosine=0.9`
     """
     from amber.cli.documents import plan_document
-    from amber.cli.progress import watching
     from amber.cli.session import Wanted, opened
+    from amber.cli.watching import watching
 
     wanted = Wanted(algorithm, assets or (), where, version, settings, use)
     with opened() as amber:

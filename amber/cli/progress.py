@@ -1,6 +1,5 @@
 """What a command says while it works: bars on a terminal, a line for each finished step elsewhere, or nothing."""
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -89,17 +88,3 @@ SAID = {
     "joined": "computed by another process meanwhile",
     "failed": "failed",
 }
-
-
-@contextmanager
-def watching(*, quiet: bool = False, as_json: bool = False) -> Iterator[Watcher]:
-    """The watcher that fits: bars where stderr is a terminal; lines elsewhere, unless a program listens."""
-    if quiet or (as_json and not sys.stderr.isatty()):
-        yield Silent()
-    elif sys.stderr.isatty():
-        from amber.cli.bars import Bars
-
-        with Bars() as bars:
-            yield bars
-    else:
-        yield Lines()

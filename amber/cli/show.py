@@ -20,8 +20,8 @@ def show(asset: AssetArgument, json: JsonOption = False) -> None:
     Example: `amber show bbb`
     """
     from amber.cli.documents import shown_document
-    from amber.cli.progress import watching
     from amber.cli.session import find_assets, opened
+    from amber.cli.watching import watching
 
     with opened() as amber:
         with watching(as_json=json) as watcher:

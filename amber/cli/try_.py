@@ -44,8 +44,8 @@ def try_(
 
     Example: `amber try mine.py:brightness bbb --watch`
     """
-    from amber.cli.progress import watching
     from amber.cli.session import find_assets, opened, pairs
+    from amber.cli.watching import watching
 
     place, _, name = what.rpartition(":") if not what.endswith(".py") else (what, "", "")
     path = Path(place)
@@ -79,7 +79,7 @@ def _watch(
     amber: "Amber", path: Path, name: str, record: "AssetRecord", given: dict[str, Any], limit: int
 ) -> None:
     """Run at once and after every change of the file, until Ctrl-C."""
-    from amber.cli.progress import watching
+    from amber.cli.watching import watching
 
     seen: tuple[int, int] | None = None
     while True:

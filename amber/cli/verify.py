@@ -22,8 +22,8 @@ def verify(quiet: QuietOption = False, json: JsonOption = False) -> None:
 
     Example: `amber verify`
     """
-    from amber.cli.progress import watching
     from amber.cli.session import opened
+    from amber.cli.watching import watching
     from amber.store.verify import verify as check
 
     with (
