@@ -114,21 +114,46 @@ def test_a_warm_ask_imports_neither_sqlalchemy_nor_alembic(store: Store, path: P
     assert subprocess.check_output([sys.executable, "-c", ask], text=True) == "[]\n"
 
 
-def test_a_forked_child_uses_connections_of_its_own(store: Store) -> None:
-    kept(store.catalog, "parent")
-    store.catalog.lookup(key_of("parent"))
+def _in_a_child(check: Callable[[], bool]) -> bool:
+    """What a forked child finds."""
     child = os.fork()
     if child == 0:
         try:
-            found = store.catalog.lookup(key_of("parent")).trace
-            kept(store.catalog, "child")
-            os._exit(0 if found is not None else 1)
+            os._exit(0 if check() else 1)
         finally:
             os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_forked_child_works_beside_its_parent(store: Store) -> None:
+    kept(store.catalog, "parent")
+    made = store.catalog.lookup(key_of("parent")).trace
+    assert _in_a_child(
+        lambda: store.catalog.lookup(key_of("parent")).trace == made and bool(kept(store.catalog, "child"))
+    )
     assert store.catalog.lookup(key_of("child")).trace is not None
     kept(store.catalog, "parent again")
     assert store.catalog.problems() == []
+
+
+def test_a_forked_child_neither_uses_nor_closes_its_parents_connections(store: Store, path: Path) -> None:
+    connections, cold = Connections(path), SqlCatalog.at(path)
+    kept_open = connections.take()
+    connections.give(kept_open)
+    cold.snapshot()
+    with cold._reading() as connection:
+        pooled = connection.connection.dbapi_connection
+
+    def uses_its_own() -> bool:
+        with cold._reading() as connection:
+            is_other = connection.connection.dbapi_connection is not pooled
+        return is_other and connections.take() is not kept_open and kept_open in sqlite._inherited
+
+    assert _in_a_child(uses_its_own)
+    assert connections.take() is kept_open
+    connections.give(kept_open)
+    connections.close()
+    cold.close()
 
 
 def test_a_writer_that_waits_too_long_says_for_whom(
