@@ -19,7 +19,7 @@ class DuplicateGroups:
 
 
 @algorithm(version="1", libraries=("numpy",))
-def duplicate_groups(embeddings: ShotEmbeddings, *, min_cosine: float = 0.9) -> DuplicateGroups:
+def duplicate_groups(embeddings: ShotEmbeddings, *, min_cosine: float = 0.8) -> DuplicateGroups:
     """Link each shot to the earliest kept one with a cosine similarity of `min_cosine` or more.
 
     A shot is kept if no kept shot before it is that similar.

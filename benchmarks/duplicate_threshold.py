@@ -209,7 +209,7 @@ def precision_recall(
     upper = np.triu(sure, 1)
     called, true = (scores >= threshold)[upper], same[upper]
     hits = int((called & true).sum())
-    return hits / max(int(called.sum()), 1), hits / int(true.sum())
+    return hits / int(called.sum()) if called.any() else float("nan"), hits / int(true.sum())
 
 
 def draw(path: Path, series: dict[str, list[tuple[float, float]]]) -> None:
@@ -238,6 +238,10 @@ def draw(path: Path, series: dict[str, list[tuple[float, float]]]) -> None:
     ]
     parts.append(
         f'<text x="{left + width / 2}" y="{top + height + 36}" text-anchor="middle">min_cosine</text>'
+    )
+    chosen = x(float(duplicate_groups.settings[0].default))
+    parts.append(
+        f'<line x1="{chosen}" x2="{chosen}" y1="{top}" y2="{top + height}" stroke="#888" stroke-dasharray="4"/>'
     )
     for number, ((label, points), colour) in enumerate(zip(series.items(), colours, strict=False)):
         line = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points if b == b)
