@@ -1,5 +1,6 @@
 """The `amber` program: runs a command line, and turns what goes wrong into a sentence and an exit code."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -58,4 +59,7 @@ def _dispatch(arguments: Sequence[str]) -> object:
 
 def main() -> None:
     """The console entry."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    # The last collection at exit walks every object of every library, a sixth of the time of a warm answer.
+    gc.freeze()
+    sys.exit(code)
