@@ -16,6 +16,9 @@ from amber.store.protocol import Blob
 
 #: Bytes read at a time.
 _CHUNK_BYTES = 1 << 20
+#: From how many digests on folders are listed rather than files looked up one by one, and for how long: while so many names
+#: at most are listed for one that is asked for. Listing a name takes a tenth of looking one up.
+_MANY, _LISTED_FOR_ONE = 1000, 8
 #: What the system says where no more can be written.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -91,8 +94,20 @@ class FileBlobs:
 
     def present(self, digests: Iterable[str]) -> set[str]:
         """See the protocol."""
-        root = f"{self._folder}/"
-        return {sha256 for sha256 in digests if os.path.exists(f"{root}{sha256[:2]}/{sha256}")}
+        asked: dict[str, set[str]] = {}
+        for sha256 in digests:
+            asked.setdefault(sha256[:2], set()).add(sha256)
+        found: set[str] = set()
+        is_listing = sum(map(len, asked.values())) >= _MANY
+        for name, some in asked.items():
+            folder = self._folder / name
+            if is_listing:
+                there = _names(folder)
+                found |= some.intersection(there)
+                is_listing = len(there) <= _LISTED_FOR_ONE * len(some)
+            else:
+                found.update(sha256 for sha256 in some if os.access(f"{folder}/{sha256}", os.F_OK))
+        return found
 
     def check(self, sha256: str) -> int:
         """See the protocol."""
@@ -167,6 +182,13 @@ class FileBlobs:
 
     def close(self) -> None:
         """See the protocol."""
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def _digest(source: BinaryIO, copy: BinaryIO | None = None) -> Blob:

@@ -61,6 +61,7 @@ class FeatureTests(CatalogTests):
         kept(catalog, "a", algorithm="shots")
         kept(catalog, "b", algorithm="shots", settings='{"x":1}')
         kept(catalog, "c", algorithm="motion")
+        kept(catalog, "d", algorithm="people")
         there = {keys.subject("shots", "1", [FILM]), keys.subject("motion", "1", [FILM])}
         asked = [keys.subject("shots", "1", [digest(number)]) for number in range(MANY)]
         assert catalog.traced_subjects([*asked, *there]) == there

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,18 +87,27 @@ def test_a_file_in_scratch_is_renamed_and_not_copied(blobs: FileBlobs, scratch: 
     assert path.stat().st_mode & 0o777 == 0o444
 
 
+@pytest.mark.parametrize("link", [Path.hardlink_to, Path.symlink_to])
 def test_a_file_with_another_name_elsewhere_is_copied(
-    blobs: FileBlobs, scratch: Path, tmp_path: Path
+    blobs: FileBlobs, scratch: Path, tmp_path: Path, link: Callable[[Path, Path], None]
 ) -> None:
     mine = tmp_path / "mine.mp4"
     mine.write_bytes(b"hello")
-    (scratch / "linked").hardlink_to(mine)
-    (scratch / "pointing").symlink_to(mine)
-    for name in ("linked", "pointing"):
-        assert blobs.put_file(scratch / name) == Blob(HELLO, 5)
-        assert not os.path.lexists(scratch / name)
+    link(scratch / "linked", mine)
+    assert blobs.put_file(scratch / "linked") == Blob(HELLO, 5)
+    assert not os.path.lexists(scratch / "linked")
     mine.write_bytes(b"HELLO")
     assert blobs.read(HELLO) == b"hello"
+
+
+def test_presence_of_many_is_told_whether_few_or_many_are_there(blobs: FileBlobs) -> None:
+    there = {blobs.put(str(number).encode()).sha256 for number in range(300)}
+    elsewhere = {f"{number:064x}" for number in range(2000)} | {
+        f"{number:02x}{'0' * 62}" for number in range(256)
+    }
+    assert blobs.present(elsewhere) == set()
+    assert blobs.present(elsewhere | there) == there
+    assert blobs.present(list(there)[:7]) == set(list(there)[:7])
 
 
 def test_a_local_file_is_read_through_once_while_it_does_not_change(blobs: FileBlobs) -> None:

@@ -201,6 +201,17 @@ def test_an_error_leaves_no_transaction_open(store: Store, path: Path) -> None:
         other.execute("ROLLBACK")
 
 
+def test_after_an_error_the_next_ask_starts_anew(store: Store, path: Path) -> None:
+    made = kept(store.catalog, "a")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE resolved RENAME TO elsewhere")
+        for _ in range(2):
+            with pytest.raises(SchemaError, match="no such table: resolved"):
+                store.catalog.lookup_many([key_of("a")])
+        connection.execute("ALTER TABLE elsewhere RENAME TO resolved")
+    assert store.catalog.lookup_many([key_of("a")]) == (0, {key_of("a"): made})
+
+
 ASKS: dict[str, Callable[[Catalog], object]] = {
     "warm": lambda catalog: catalog.lookup(key_of("a")),
     "warm, many": lambda catalog: catalog.lookup_many([key_of("a")]),
