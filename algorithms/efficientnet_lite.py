@@ -64,12 +64,17 @@ class EfficientNetLite0:
     def load(cls, path: Path) -> "EfficientNetLite0":
         """The network with the weights of a PyTorch state dictionary, on the GPU if there is one.
 
+        On a GPU convolutions are told to keep to float32 and to one algorithm, for the whole process.
+
         Raises:
             KeyError: The file lacks a parameter of the network.
         """
         import torch
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device == "cuda":
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cudnn.deterministic = True
         state = torch.load(path, map_location=device, weights_only=True)
         blocks: list[_Block] = []
         for count, first_stride in _STAGES:

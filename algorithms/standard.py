@@ -63,6 +63,7 @@ def standard(source: Source) -> Standard:
 
     Raises:
         SourceLostError: No location holds the asset any more.
+        MediaIOError: A location is there and cannot be read, or the results cannot be written; this may pass.
         NoVideoError: The asset is sound alone.
         CorruptMediaError: The asset cannot be decoded; every location holds the same packets, so no other is tried.
 
@@ -75,6 +76,7 @@ def standard(source: Source) -> Standard:
     from jasper.standardize import standardize
 
     tried: dict[Path, str] = {}
+    trouble: MediaIOError | None = None
     for path in source.paths:
         try:
             return _manifest(standardize(path, scratch(), asset=source.asset, progress=report))
@@ -83,9 +85,10 @@ def standard(source: Source) -> Standard:
                 raise
             tried[path] = "it holds something else now"
             source.mark_changed(path)
-        except (MediaIOError, OSError) as error:
+        except MediaIOError as error:
             tried[path] = str(error)
-    raise source.lost(tried)
+            trouble = error if path.exists() else trouble
+    raise trouble or source.lost(tried)
 
 
 def _holds(path: Path, asset: str) -> bool:

@@ -1,5 +1,6 @@
 """The algorithms on short films, from a source file to pairs."""
 
+import wave
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from amber.algorithm import Pair, Source
 from amber.errors import SourceLostError
 from amber.progress import running
 from amber.weights import Weights, open_weights
+from jasper.errors import MediaIOError, NoVideoError
 from jasper.identity import identify
 from tests.algorithms.features import rows
 from tests.algorithms.pictures import black, fade, film, scene
@@ -96,6 +98,31 @@ def test_an_asset_whose_locations_are_all_gone_is_lost_with_reasons(tmp_path: Pa
     with pytest.raises(SourceLostError, match=r"gone\.mp4.*other\.mp4: it holds something else now") as lost:
         _standard(Source("0" * 64, (tmp_path / "gone.mp4", other)), tmp_path / "standard")
     assert "amber ingest PATH" in str(lost.value)
+
+
+def test_a_full_or_broken_disk_does_not_make_a_source_lost(conversation: Path, tmp_path: Path) -> None:
+    asset = identify(conversation).asset
+    not_a_folder = tmp_path / "file"
+    not_a_folder.write_text("")
+    marked: list[Path] = []
+    with running(lambda done, total, unit: None, not_a_folder), pytest.raises(MediaIOError) as trouble:
+        standard(Source(asset, (conversation, tmp_path / "gone.mp4"), marked.append))
+    assert trouble.value.retryable
+    assert marked == []
+
+
+def test_an_asset_of_sound_alone_is_not_taken_for_a_changed_location(tmp_path: Path) -> None:
+    path = tmp_path / "sound.wav"
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
+    marked: list[Path] = []
+    with pytest.raises(NoVideoError, match="only its sound"):
+        _standard(Source(identify(path).asset, (path,), marked.append), tmp_path / "standard")
+    assert marked == []
+    with pytest.raises(SourceLostError, match="it holds something else now"):
+        _standard(Source("0" * 64, (path,), marked.append), tmp_path / "standard")
+    assert marked == [path]
 
 
 def test_a_source_without_any_location_is_lost() -> None:
