@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from amber.algorithm import Algorithm
     from amber.registry import Registry
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 
 def _loaded() -> "Registry":

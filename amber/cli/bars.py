@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from amber.cli.progress import SAID, Told
 from amber.cli.wording import duration
@@ -32,6 +33,17 @@ class _Line:
     ready: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     updated: float = 0.0
+    #: What the step that ran last did, and of what.
+    done: int = 0
+    unit: str = ""
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """The time left, while there is some."""
+
+    def render(self, task: Task) -> Text:
+        """See Rich."""
+        return Text("") if task.finished or task.total is None else super().render(task)
 
 
 class Bars:
@@ -46,7 +58,7 @@ class Bars:
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=30),
             TextColumn("{task.fields[detail]}", style="dim"),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=False),
+            _TimeLeft(compact=True),
             console=console or Console(stderr=True, highlight=False),
             refresh_per_second=8,
         )
@@ -114,6 +126,7 @@ class Bars:
 
     def _run(self, name: str, line: _Line, event: "StepEvent") -> None:
         now = time.monotonic()
+        line.done, line.unit = event.done, event.unit
         if now - line.updated < _UPDATE_SECONDS and event.done < event.total:
             return
         line.updated = now
@@ -141,7 +154,10 @@ def _told(line: _Line, ready: int, expected: int) -> str:
     computed = line.ready["computed"]
     if expected == 1:
         (how,) = line.ready
-        return duration(line.seconds) if computed else SAID[how]
+        if not computed:
+            return SAID[how]
+        rate = f", {line.done / line.seconds:,.0f} {line.unit}/s" if line.done and line.seconds > 0 else ""
+        return f"{duration(line.seconds)}{rate}"
     parts = [f"{ready} of {expected}"]
     if computed < ready:
         parts.append(f"{ready - computed} stored")

@@ -18,7 +18,7 @@ from amber.cli.options import (
 )
 from amber.cli.session import Wanted
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 
 @app.command(rich_help_panel="Features")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from amber.client import Amber
     from amber.engine.ingest import Ingested
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 
 @app.command(rich_help_panel="Library")

@@ -8,7 +8,7 @@ from amber.cli.options import AssetArgument, JsonOption
 from amber.cli.output import emit, say
 from amber.errors import UsageError
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 
 @app.command(rich_help_panel="Library")

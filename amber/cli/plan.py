@@ -18,7 +18,7 @@ from amber.cli.output import emit, say
 if TYPE_CHECKING:
     from amber.plan import Plan, PlannedStep
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 _STYLES = {"hit": "green", "miss": "yellow", "depends": "cyan"}
 

@@ -7,7 +7,7 @@ import typer
 from amber.cli.options import JsonOption
 from amber.cli.output import emit, say
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 
 @app.command(rich_help_panel="Features")

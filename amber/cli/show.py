@@ -10,7 +10,7 @@ from amber.cli.output import emit
 if TYPE_CHECKING:
     from amber.store.protocol import AssetRecord, Location, Trace
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 
 @app.command(rich_help_panel="Library")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from amber.engine.trial import Trial
     from amber.store.protocol import AssetRecord
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 #: Seconds between looks at a watched file.
 _WATCH_SECONDS = 0.2

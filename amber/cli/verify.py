@@ -11,7 +11,7 @@ from amber.cli.output import emit, say
 if TYPE_CHECKING:
     from amber.store.verify import Damage, Report
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 
 @app.command(rich_help_panel="Deployment")

@@ -13,7 +13,7 @@ from amber.errors import UsageError
 if TYPE_CHECKING:
     from amber.weights import Weights
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 
 @app.callback(invoke_without_command=True, rich_help_panel="Algorithms")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from amber.engine.lineage import Lineage
     from amber.store.protocol import Trace
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
 #: Branches shown below one feature; the JSON document has them all.
 _MOST_BRANCHES = 20

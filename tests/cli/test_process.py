@@ -95,7 +95,7 @@ def test_a_terminal_sees_a_bar_a_step(home: Path, clip: Path) -> None:
     assert process.wait(30) == 0
     os.close(screen)
     assert re.search(r"scaled +━+ +stored already", printed)
-    assert re.search(r"together +━+ +\d+ ms", printed)
+    assert re.search(r"together +━+ +\d+ ms *\r?\n", printed)
     assert "computed together" in printed
 
 
