@@ -1,6 +1,8 @@
 """A film of five seconds, a home in which it is computed, and the command on either."""
 
 import shutil
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +24,33 @@ def amber(tmp_path: Path) -> Command:
     return Command(tmp_path / "home")
 
 
+@dataclass(frozen=True)
+class First:
+    """What became of the first ask for `match_pairs` of the film."""
+
+    home: Path
+    answer: Any
+    #: How long it took, from the start of the process to its end.
+    seconds: float
+
+
 @pytest.fixture(scope="session")
-def first_home(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> tuple[Path, Any]:
-    """A home in which `match_pairs` of the film was asked for once, and the answer."""
+def first(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> First:
+    """A home in which `match_pairs` of the film was asked for once, undisturbed."""
     home = tmp_path_factory.mktemp("first") / "home"
-    return home, Command(home)("get", "match_pairs", clip)
+    began = time.monotonic()
+    answer = Command(home)("get", "match_pairs", clip)
+    return First(home, answer, time.monotonic() - began)
 
 
 @pytest.fixture(scope="session")
-def first_answer(first_home: tuple[Path, Any]) -> Any:
+def first_answer(first: First) -> Any:
     """The answer of whoever asked first."""
-    return first_home[1]
+    return first.answer
 
 
 @pytest.fixture
-def warm(first_home: tuple[Path, Any], tmp_path: Path) -> Command:
+def warm(first: First, tmp_path: Path) -> Command:
     """The command on a copy of the home in which `match_pairs` is stored."""
-    shutil.copytree(first_home[0], tmp_path / "home")
+    shutil.copytree(first.home, tmp_path / "home")
     return Command(tmp_path / "home")
