@@ -62,7 +62,6 @@ def _on(disk: Sequence[str], folder: Path, script: str) -> Done:
     return Command(folder / "home", program=(*disk, "sh", folder / "script.sh")).run()
 
 
-@pytest.mark.xfail()
 def test_a_disk_too_small_for_the_film_says_so(
     small_disk: Sequence[str], tmp_path: Path, large_film: Path
 ) -> None:
