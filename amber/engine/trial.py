@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -87,7 +86,6 @@ def trial(
 
 def _load(registry: Registry, path: Path, name: str) -> tuple[Algorithm[..., Any], Registry]:
     """The algorithm of that name in the file, and all loaded algorithms with the file's in place of their namesakes."""
-    _forget_module(path)
     own = load_algorithms([str(path)])
     if name:
         (algorithm,) = load_algorithms([f"{path}:{name}"])
@@ -100,13 +98,6 @@ def _load(registry: Registry, path: Path, name: str) -> tuple[Algorithm[..., Any
     names = {mine.name for mine in own}
     others = [loaded for loaded in registry if loaded.name not in names]
     return algorithm, Registry([*others, *own], registry.bindings)
-
-
-def _forget_module(path: Path) -> None:
-    """Let the file be read anew, as it may have changed since it was last loaded."""
-    file = str(path.expanduser().resolve())
-    for loaded in [n for n, module in list(sys.modules.items()) if getattr(module, "__file__", None) == file]:
-        del sys.modules[loaded]
 
 
 def _arguments(

@@ -62,7 +62,9 @@ def test_the_lock_notices_a_body_that_changed_without_its_version(
     amber: Amber, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = _load(tmp_path, monkeypatch, "first", TINY.read_text())
-    assert "not in algorithms.lock" in amber("algorithms", "lock", "--check").err
+    unlocked = amber("algorithms", "lock", "--check")
+    assert unlocked.code == 1
+    assert "not in algorithms.lock" in unlocked.err
     assert not Path("algorithms.lock").exists()
     assert amber("algorithms", "lock").err == (
         "algorithms.lock: 5 algorithms, new: broken@1, first_bytes@1, scaled@1, summary@1, together@1\n"
