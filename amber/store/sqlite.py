@@ -14,10 +14,12 @@ REVISION = "0001"
 #: How long a writer waits for another one.
 BUSY_SECONDS = 30.0
 #: FULL: a commit is on disk when it is acknowledged, so it survives a loss of power too, as the blob before it does.
+#: The cache of pages may grow to 32 MiB, so that a plan of a whole library does not read its catalogue again and again.
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}",
     "PRAGMA foreign_keys = ON",
     "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -32768",
 )
 #: Connections of a parent process: a child must neither use them nor close them, for that would drop the parent's locks.
 _inherited: list[sqlite3.Connection] = []
