@@ -187,8 +187,8 @@ def conversations(titles: list[Title], same: np.ndarray) -> tuple[Curve, Curve]:
         for a in title.stretches[one]
         for b in title.stretches[other]
     ]
-    return Curve("A B A B: stretches of one shot", np.array(within)), Curve(
-        "A B A B: A with B", np.array(across)
+    return Curve("recall, A B A B: stretches of one shot", np.array(within)), Curve(
+        "false alarms, A B A B: A with B", np.array(across)
     )
 
 
