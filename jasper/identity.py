@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from jasper.digest import AudioDigest, VideoDigest, asset_hash
 from jasper.errors import MediaIOError, NoMediaError, UnreadableMediaError
 from jasper.frames import FrameTimes
-from jasper.media import MediaFile, ProgressCallback, codec_name
+from jasper.media import MediaFile, ProgressCallback, codec_name, side_data
 from jasper.probe import OrientationFinder, is_cut_short, is_shown
 from jasper.timing import STANDARD_RATES, presented_ticks, timing_class
 
@@ -78,8 +78,9 @@ class VideoTrack:
     def take(self, packet: "Packet[Stream]", data: bytes) -> list[bytes]:
         """Take the next packet; its units, after the parameter sets that the container declared for it."""
         self.finder.look(packet)
-        if packet.has_sidedata("new_extradata"):
-            self.digest.change_extradata(bytes(packet.get_sidedata("new_extradata")))
+        changed = side_data(packet, "new_extradata")
+        if changed is not None:
+            self.digest.change_extradata(changed)
             self._waiting_sets += self.digest.last_declared_sets
         declared, self._waiting_sets = self._waiting_sets, []
         if packet.is_discard:

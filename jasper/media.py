@@ -172,7 +172,7 @@ class MediaFile:
             for packet in self.container.demux(streams):
                 if not packet.size:
                     continue
-                if packet.has_sidedata("encryption_info"):
+                if side_data(packet, "encryption_info") is not None:
                     raise EncryptedMediaError(f"{_shown(self.path)} is encrypted; supply it decrypted")
                 yield packet.stream, packet
         except (av.error.FFmpegError, OSError) as error:
@@ -197,6 +197,11 @@ class MediaFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def side_data(packet: "Packet[Stream]", kind: str) -> bytes | None:
+    """What the demuxer says beside a packet, if it says that; asked this way it costs next to nothing."""
+    return next((bytes(data) for data in packet.iter_sidedata() if data.data_type == kind), None)
 
 
 def codec_name(stream: Stream) -> str:
