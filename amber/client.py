@@ -1,5 +1,6 @@
 """`Amber`: the Python entry, embedded in the calling process."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from amber.store.verify import Report, verify
 
 #: An asset as people name it: its record, its hash or six digits of it, its title, or a path.
 AssetName = AssetRecord | str | Path
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 class Amber:
@@ -98,7 +100,8 @@ class Amber:
         if isinstance(name, AssetRecord):
             return name
         if isinstance(name, str):
-            found = self.store.catalog.find_assets(name)
+            known = self.store.catalog.asset(name) if _HASH.fullmatch(name) else None
+            found = [known] if known else self.store.catalog.find_assets(name)
             if len(found) == 1:
                 return found[0]
             if found:

@@ -15,7 +15,6 @@ from amber.errors import (
     WeightsMissingError,
 )
 from amber.keys import Node, Step
-from amber.lock import source_fingerprint
 from amber.store.protocol import Failure, FailureClass
 
 #: Seconds before the second attempt after a machine's failure; each further one waits twice as long.
@@ -43,6 +42,8 @@ def fingerprint(node: Node, locations: Sequence[str]) -> str:
 
     A repaired algorithm or a new copy of the asset is another fingerprint, so it gets its attempt.
     """
+    from amber.lock import source_fingerprint  # reads and parses source, which an ask that hits never needs
+
     text = "\n".join([source_fingerprint(node.algorithm), *sorted(locations)])
     return hashlib.sha256(text.encode()).hexdigest()
 
