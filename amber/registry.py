@@ -2,11 +2,12 @@
 
 import hashlib
 import importlib
+import importlib.machinery
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from amber.algorithm import Algorithm, Input, SettingValue, Source
@@ -324,6 +325,13 @@ def _module(spec: str, place: str) -> ModuleType:
         raise AlgorithmsUnloadableError(f"cannot load {spec!r}: {type(error).__name__}: {error}") from error
 
 
+class _Uncached(importlib.machinery.SourceFileLoader):
+    """Compiles the file as it is now: bytecode kept beside it is told stale only by size and whole seconds."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _file_module(spec: str, place: Path) -> ModuleType:
     """The module of a file outside any package; a file that has changed since it was loaded is another module."""
     path = place.expanduser().resolve()
@@ -333,7 +341,7 @@ def _file_module(spec: str, place: Path) -> ModuleType:
     name = f"amber_algorithms_{path.stem}_{content[:16]}"
     if name in sys.modules:
         return sys.modules[name]
-    found = importlib.util.spec_from_file_location(name, path)
+    found = importlib.util.spec_from_file_location(name, path, loader=_Uncached(name, str(path)))
     assert found is not None and found.loader is not None, f"a .py file has a loader: {path}"
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module  # before it runs: dataclasses and type hints look their module up
