@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from amber.errors import SchemaError, StoreError, StoreFullError, StoreUnavailableError
 from amber.store import sqlite
@@ -82,9 +83,30 @@ def test_what_a_killed_process_was_told_is_committed_stays(store: Store, path: P
     assert store.catalog.problems() == []
 
 
-def test_a_commit_is_on_disk_before_it_is_acknowledged(path: Path, store: Store) -> None:
+def test_a_commit_is_on_disk_before_it_is_acknowledged_and_a_lease_need_not_be(
+    store: Store, path: Path
+) -> None:
+    catalog = SqlCatalog.at(path)
+    statements: list[str] = []
+    event.listen(catalog._engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    writes: dict[str, list[Callable[[], object]]] = {
+        "FULL": [
+            lambda: kept(catalog, "a"),
+            lambda: catalog.link(digest("key"), digest("a"), 0),
+            lambda: catalog.invalidate([], reason="x", who="a"),
+        ],
+        "NORMAL": [lambda: catalog.take_lease(digest("b"), "tester", 60.0)],
+    }
+    for mode, calls in writes.items():
+        for call in calls:
+            call()
+            last = len(statements) - 1 - statements[::-1].index("BEGIN IMMEDIATE")
+            assert statements[last - 1] == f"PRAGMA synchronous = {mode}"
+    catalog.close()
+
+
+def test_connections_keep_foreign_keys_and_wait_for_each_other(store: Store, path: Path) -> None:
     with closing(sqlite.connect(path)) as connection:
-        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
         assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
         assert connection.execute("PRAGMA busy_timeout").fetchone() == (30_000,)
 

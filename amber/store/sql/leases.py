@@ -11,14 +11,17 @@ from amber.store.sql.session import Session, next_number, upsert
 
 
 class LeaseRows(Session):
-    """The rows about who computes what."""
+    """The rows about who computes what.
+
+    They are not waited for until they are on disk: a loss of power ends the holders too.
+    """
 
     def take_lease(
         self, recipe: str, owner: str, seconds: float, *, despite_fence: int | None = None
     ) -> Lease | None:
         """See the protocol."""
         key = bytes.fromhex(recipe)
-        with self._writing() as connection:
+        with self._writing(durable=False) as connection:
             held = connection.execute(
                 select(leases).where(leases.c.recipe == key).with_for_update()
             ).one_or_none()
@@ -42,7 +45,7 @@ class LeaseRows(Session):
 
     def renew_leases(self, held: Sequence[Lease], seconds: float) -> set[str]:
         """See the protocol."""
-        with self._writing() as connection:
+        with self._writing(durable=False) as connection:
             until = time.time() + seconds
             return {
                 lease.recipe
@@ -52,7 +55,7 @@ class LeaseRows(Session):
 
     def release_lease(self, lease: Lease) -> None:
         """See the protocol."""
-        with self._writing() as connection:
+        with self._writing(durable=False) as connection:
             connection.execute(delete(leases).where(_is(lease)))
 
 

@@ -4,10 +4,23 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, QueuePool, Table, create_engine, event, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    QueuePool,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -18,7 +31,8 @@ from amber.store.sqlite import connect, plain
 #: Parameters in one statement: well below the number of parameters that any database takes.
 CHUNK = 500
 T = TypeVar("T")
-_WRITES = "amber_writes"
+#: The option of a transaction that writes: whether it is on disk when it ends, or only safe from the death of processes.
+_DURABLE = "amber_durable"
 
 
 def sqlite_engine(path: Path) -> Engine:
@@ -29,16 +43,23 @@ def sqlite_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        durable = connection.get_execution_options().get(_DURABLE)
+        if durable is None:
+            connection.exec_driver_sql("BEGIN")
+        else:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
 
 @contextmanager
-def writing(engine: Engine, where: Path) -> Iterator[Connection]:
-    """A transaction that writes: all or nothing, one writer after the other."""
-    with speaking_plainly(where), engine.execution_options(**{_WRITES: True}).begin() as connection:
+def writing(engine: Engine, where: Path, *, durable: bool = True) -> Iterator[Connection]:
+    """A transaction that writes: all or nothing, one writer after the other.
+
+    One that is not durable outlives its process, and a loss of power only together with a durable one after it.
+    """
+    with speaking_plainly(where), engine.execution_options(**{_DURABLE: durable}).begin() as connection:
         yield connection
 
 
@@ -75,9 +96,9 @@ class Session:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, *, durable: bool = True) -> Iterator[Connection]:
         """All or nothing."""
-        with writing(self._connected(), self._where) as connection:
+        with writing(self._connected(), self._where, durable=durable) as connection:
             yield connection
 
     def _connected(self) -> Engine:
@@ -95,28 +116,35 @@ def upsert(
     connection: Connection, table: Table, values: dict[str, Any], *, replacing: Sequence[str] = ()
 ) -> bool:
     """Insert a row, or, where its primary key is there, replace these columns; whether anything was written."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).values(values)
+    statement = _upsert(connection.dialect.name, table, tuple(replacing))
+    return connection.execute(statement, values).rowcount > 0
+
+
+@cache
+def _upsert(dialect_name: str, table: Table, replacing: tuple[str, ...]) -> Executable:
+    statement = sqlite.insert(table) if dialect_name == "sqlite" else postgresql.insert(table)
+    if not replacing:
+        return statement.on_conflict_do_nothing()
     keys = [column.name for column in table.primary_key]
-    if replacing:
-        statement = statement.on_conflict_do_update(
-            index_elements=keys, set_={name: values[name] for name in replacing}
-        )
-    else:
-        statement = statement.on_conflict_do_nothing()
-    return connection.execute(statement).rowcount > 0
+    new = {name: statement.excluded[name] for name in replacing}
+    return statement.on_conflict_do_update(index_elements=keys, set_=new)
 
 
 def number_of(
     connection: Connection, table: Table, values: dict[str, Any], extra: dict[str, Any] | None = None
 ) -> int:
     """The number of the row with these values; inserted, with the extra ones, where there is none."""
-    wanted = select(table.c.id).where(*(table.c[name] == value for name, value in values.items()))
-    found = connection.execute(wanted).scalar()
+    wanted = _number_of(table, tuple(values))
+    found = connection.execute(wanted, values).scalar()
     if found is None:
         upsert(connection, table, {**values, **(extra or {})})
-        found = connection.execute(wanted).scalar_one()
+        found = connection.execute(wanted, values).scalar_one()
     return int(found)
+
+
+@cache
+def _number_of(table: Table, names: tuple[str, ...]) -> Executable:
+    return select(table.c.id).where(*(table.c[name] == bindparam(name) for name in names))
 
 
 def next_number(connection: Connection, name: str, count: int = 1) -> int:
