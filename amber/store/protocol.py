@@ -296,6 +296,7 @@ class Catalog(Protocol):
     def commit(self, lease: Lease, new: NewTrace, *, key: str, epoch: int, lost: str | None = None) -> Trace:
         """Commit a computation under its lease, end the lease, and link `key` if the epoch is still this one.
 
+        A remembered failure of the recipe is forgotten.
         The first commit of a recipe wins: where a trace is there already, it stays and is returned.
         If that trace's value is `lost` (a digest whose bytes cannot be read) and the new bytes differ, the store heals, in
         the same transaction: the old value is marked lost, the trace points at the new value, resolved rows whose recipe is
