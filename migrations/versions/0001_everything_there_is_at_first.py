@@ -15,6 +15,7 @@ def upgrade() -> None:
     """Make all tables, and the one row of `epoch`."""
     about_assets()
     about_features()
+    about_finding_features()
     about_lineage()
     about_work()
     about_invalidations()
@@ -112,6 +113,9 @@ def about_features() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_trace_sha256", "trace", ["sha256"])
+
+
+def about_finding_features() -> None:
     op.create_table(
         "trace_subject",
         sa.Column("subject", sa.LargeBinary(16), nullable=False),
