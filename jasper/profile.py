@@ -43,7 +43,7 @@ HOUSE_1 = Profile(
     audio_bit_rate=160_000,
     proxy_short_side=256,
     proxy_key_frames=24,
-    proxy_preset="superfast",
+    proxy_preset="ultrafast",
     proxy_crf=26,
 )
 
