@@ -397,7 +397,9 @@ def test_a_file_that_an_input_hands_on_is_known_to_both_features(store: Store) -
     assert feature.value.file.sha256 in needed
     store.blobs.delete(feature.value.file.sha256)
     again = Engine(store, engine.registry).get(ask("hands_on"))
-    assert [c.step.algorithm for c in again.computed] == ["makes"], "both have the same bytes, made again once"
+    assert [c.step.algorithm for c in again.computed] == ["makes"], (
+        "both have the same bytes, made again once"
+    )
     assert again.value.file.path.read_text() == "made"
 
 
