@@ -116,6 +116,21 @@ def speaking_plainly(path: Path) -> Iterator[None]:
         raise plain(error, path) from error
 
 
+#: What SQLite says where its log or its shared memory cannot grow.
+_FULL_LOOKS_LIKE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+#: Less than this is no space: the log grows by pages, and its shared memory by this much.
+_LEAST_FREE_BYTES = 32 << 10
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether the file system of a folder has no space left to speak of."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < _LEAST_FREE_BYTES
+
+
 def plain(error: sqlite3.Error, path: Path) -> StoreError:
     """The error that one of the driver's means."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -123,7 +138,7 @@ def plain(error: sqlite3.Error, path: Path) -> StoreError:
         return StoreUnavailableError(
             f"another process has been writing to {path} for {BUSY_SECONDS:.0f} s: wait until it is done, then ask again"
         )
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code in _FULL_LOOKS_LIKE and _is_full(path.parent)):
         return StoreFullError(f"no space is left for the catalogue {path}: free some, then ask again")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
         return StoreUnavailableError(

@@ -72,9 +72,6 @@ def test_a_disk_too_small_for_the_film_says_so(
     assert (verified["ok"], verified["blobs"], verified["orphans"]) == (True, 0, [])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="SQLite calls a full disk an I/O error where its log cannot grow, and so do we"
-)
 def test_a_full_disk_says_so_and_the_ask_goes_on_when_there_is_room(
     small_disk: Sequence[str], tmp_path: Path, clip: Path
 ) -> None:
