@@ -61,9 +61,10 @@ def _machine_part() -> str:
 
 
 def _marked(parts: dict[str, str]) -> dict[str, str]:
-    """Without the machine's part, which tells of the last whole run; each part measured alone says when."""
+    """Without the machine's part, which tells of the last whole run: a part measured alone says when and where itself."""
     when = datetime.now(UTC).strftime("%d %B %Y")
-    return {name: f"{text}\n- Measured alone on {when}." for name, text in parts.items() if name != "machine"}
+    told = f"- Measured alone on {when}: {'; '.join(machine())}."
+    return {name: f"{text}\n{told}" for name, text in parts.items() if name != "machine"}
 
 
 def with_parts(document: str, parts: dict[str, str]) -> str:

@@ -76,9 +76,9 @@ def _told_passes(counted: dict[str, int]) -> str:
     decoded, frames = counted["source_packets_decoded"], counted["frames"]
     verdict = "one pass" if decoded == frames else f"{decoded / frames:.2f} passes"
     return (
-        f"The film is opened {counted['opens_to_name']} times to name it (to sniff it, to read its streams, to digest "
-        f"the file) and {counted['opens_to_compute']} times after that; of its {frames:,} frames {decoded:,} are decoded "
-        f"from it: {verdict}."
+        f"Opens of the film: {counted['opens_to_name']} to name it (to sniff it, to read its streams, to digest the "
+        f"file), {counted['opens_to_compute']} after that; of its {frames:,} frames {decoded:,} are decoded from it: "
+        f"{verdict}."
     )
 
 
