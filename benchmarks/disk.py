@@ -13,11 +13,12 @@ def measure(film: Path, home: Path) -> Answer:
     with computed(home, film) as (amber, asset, _):
         traces = amber.features(asset)
         manifest = amber.get("standard", asset).value
-        kinds = {
-            f"standard: {name}": file.size_bytes
-            for name, file in vars(manifest).items()
-            if isinstance(file, File)
-        }
+        kinds: dict[str, int] = {}
+        seen: set[str] = set()
+        for name, file in vars(manifest).items():
+            if isinstance(file, File):  # files of equal bytes are one blob
+                kinds[f"standard: {name}"] = 0 if file.sha256 in seen else file.size_bytes
+                seen.add(file.sha256)
         for trace in traces:
             kinds[f"value of {trace.algorithm}"] = trace.value.size_bytes
     kinds["catalogue, with its log"] = sum(path.stat().st_size for path in home.glob("catalog.sqlite*"))
