@@ -56,7 +56,7 @@ def test_every_odd_file_is_named_or_refused_with_a_sentence(path: Path) -> None:
     try:
         found = identify(path)
     except MediaError as error:
-        assert path.name in str(error)
+        assert path.name in str(error)  # noqa: PT017 - either outcome is right
         return
     assert len(found.asset) == 64
     assert found.frame_count > 0 or found.audio_codec is not None
@@ -75,7 +75,7 @@ def test_every_odd_film_gets_a_standard_form_or_a_sentence(path: Path, tmp_path:
         asset = identify(path).asset
         result = standardize(path, tmp_path / "out", asset=asset)
     except MediaError as error:
-        assert len(str(error)) > 20
+        assert len(str(error)) > 20  # noqa: PT017 - either outcome is right
         return
     times = FrameTimes.load(result.frame_times)
     assert (
@@ -88,7 +88,7 @@ def test_every_odd_film_gets_a_standard_form_or_a_sentence(path: Path, tmp_path:
     if path.name in SHAPES:
         assert abs(Fraction(result.width, result.height) - SHAPES[path.name]) < Fraction(1, 50)
     with Video.open(result.proxy, times) as scan, Video.open(result.encode, times) as video:
-        assert min(scan.width, scan.height) <= 256
+        assert min(scan.width, scan.height) <= 240
         assert video.width <= 1280 and video.height <= 720
         assert len(scan.frames_at([0, result.frame_count - 1])) == 2
         assert len(video.frames_at([result.frame_count - 1])) == 1
