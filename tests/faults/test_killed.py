@@ -42,4 +42,5 @@ def _start_and_kill(amber: Command, clip: Path, moment: float) -> None:
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        assert process.returncode == -signal.SIGKILL
+        # It may have ended by itself in the instant before the signal.
+        assert process.returncode in (-signal.SIGKILL, 0)
