@@ -16,9 +16,9 @@ from jasper.bitstream import with_start_codes
 _MOST_THREADS = 8
 
 
-def spare_threads() -> int:
-    """Threads for a decoder that another step runs beside: all processors but one, and one at least."""
-    return max(1, min(_MOST_THREADS, len(os.sched_getaffinity(0)) - 1))
+def decoding_threads() -> int:
+    """Threads for a decoder that must be quick: as many as there are processors. Frames do not depend on it."""
+    return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
 
 
 class VideoDecoder:

@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 
 from jasper.bitstream import is_idr, is_slice, split_units, with_lengths
 from jasper.conformance import Conformance
-from jasper.decode import VideoDecoder, decode_h264, spare_threads
+from jasper.decode import VideoDecoder, decode_h264, decoding_threads
 from jasper.encode import KeyPacer, VideoEncoder, encode_encoder, proxy_encoder
 from jasper.errors import CorruptMediaError
 from jasper.frames import FrameTimes
@@ -77,10 +77,10 @@ class Pictures:
         self.conformance = Conformance(track, profile)
         self._is_h264 = track.codec == "h264"
         if self._is_h264:
-            self._decoder = VideoDecoder.for_h264(spare_threads())
+            self._decoder = VideoDecoder.for_h264(decoding_threads())
         else:
             track.finder.stand_aside()
-            self._decoder = VideoDecoder(track.stream.codec_context, spare_threads())
+            self._decoder = VideoDecoder(track.stream.codec_context, decoding_threads())
         self._kept = Kept(scratch / "kept.spool") if self._is_h264 else None
         #: Source ticks by packet number; None where the container has none.
         self._ticks: list[int | None] = []
@@ -249,7 +249,7 @@ class Pictures:
         scaler, pacer = Scaler(*self._shape.encode_size), KeyPacer(self._profile.key_seconds)
         turner = Turner(self._first, self._orientation)
         keys: deque[bool] = deque()
-        for frame in decode_h264(kept.packets(), spare_threads()):
+        for frame in decode_h264(kept.packets(), decoding_threads()):
             if frame.pts is None or frame.pts in self._hidden:
                 continue
             keys.append(pacer.is_due(self._seconds(frame.pts)))
