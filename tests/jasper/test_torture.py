@@ -88,7 +88,7 @@ def test_every_odd_film_gets_a_standard_form_or_a_sentence(path: Path, tmp_path:
     if path.name in SHAPES:
         assert abs(Fraction(result.width, result.height) - SHAPES[path.name]) < Fraction(1, 50)
     with Video.open(result.proxy, times) as scan, Video.open(result.encode, times) as video:
-        assert min(scan.width, scan.height) <= 240
+        assert min(scan.width, scan.height) <= 256
         assert video.width <= 1280 and video.height <= 720
         assert len(scan.frames_at([0, result.frame_count - 1])) == 2
         assert len(video.frames_at([result.frame_count - 1])) == 1
