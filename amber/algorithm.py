@@ -199,7 +199,7 @@ class Algorithm(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<algorithm {self.name}@{self.version}>"
 
-    @property
+    @functools.cached_property
     def is_paired(self) -> bool:
         """Whether it is called once per pair of titles."""
         return any(i.arity == "pair" for i in self.inputs)

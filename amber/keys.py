@@ -1,15 +1,18 @@
 """The two keys: what is asked for (resolved key) and what a feature is made from (recipe).
 
 Everything here is pure: no clock, no store, no files.
+A key is the digest of a canonical document.
+Its text is put together from the parts that stay the same and the hashes, which need no escaping; the tests hold it against
+the document written plainly.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations_with_replacement
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 from amber.algorithm import Algorithm, Arity, SettingValue
 
@@ -87,6 +90,17 @@ class Node:
         return {w.name: w.weights.sha256 for w in self.algorithm.weights}
 
     @cached_property
+    def recipe_tails(self) -> dict[Part, str]:
+        """Part → everything of a recipe's document that comes behind the inputs."""
+        fixed = {
+            "name": self.name,
+            "settings": dict(self.settings),
+            "version": self.version,
+            "weights": self.weights,
+        }
+        return {part: canonical({**fixed, "part": part}).decode()[1:] for part in get_args(Part)}
+
+    @cached_property
     def settings_text(self) -> str:
         """The settings as canonical JSON."""
         return canonical(dict(self.settings)).decode()
@@ -102,8 +116,7 @@ class Node:
         }
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One feature of a closure: an algorithm for these assets (sorted)."""
 
     algorithm: str
@@ -116,8 +129,7 @@ class Step:
         return "+".join(self.assets)
 
 
-@dataclass(frozen=True)
-class StepInput:
+class StepInput(NamedTuple):
     """An input of a step: the parameter, the assets it is of, and the step that makes it (None for the asset)."""
 
     parameter: str
@@ -156,10 +168,11 @@ class Closure:
 
     def resolved_key(self, step: Step, snapshot: Snapshot) -> str:
         """The key of an ask for this step: SHA-256 of canonical JSON of its whole closure, its assets and generations."""
-        assets = '["' + '","'.join(step.assets) + '"]'
-        generations = "[]" if snapshot.is_clean else self._generations(step, snapshot)
+        generations = "" if snapshot.is_clean else self._generations(step, snapshot)
         hasher = self._hashers[step.algorithm].copy()
-        hasher.update(f'{assets},"generations":{generations},"part":"{step.part}"}}'.encode())
+        hasher.update(
+            f'["{_listed(step.assets)}"],"generations":[{generations}],"part":"{step.part}"}}'.encode()
+        )
         return str(hasher.hexdigest())
 
     def _generations(self, step: Step, snapshot: Snapshot) -> str:
@@ -169,8 +182,8 @@ class Closure:
             for asset in step.assets:
                 generation = snapshot.generation(name, version, asset)
                 if generation:
-                    found.append([name, version, asset, generation])
-        return canonical(found).decode()
+                    found.append(canonical([name, version, asset, generation]).decode())
+        return ",".join(found)
 
     @cached_property
     def is_joint(self) -> bool:
@@ -179,7 +192,7 @@ class Closure:
 
     def step(self, assets: Sequence[str]) -> Step:
         """The asked step for these assets."""
-        return Step(self.asked, tuple(sorted(set(assets))))
+        return Step(self.asked, tuple(assets if len(assets) == 1 else sorted(set(assets))))
 
     def inputs(self, step: Step) -> list[StepInput]:
         """The inputs of a step, in the order of parameters and assets."""
@@ -188,11 +201,18 @@ class Closure:
             return [StepInput(BLOCKS, "+".join(pair), _block(step, pair)) for pair in _pairs(step.assets)]
         found: list[StepInput] = []
         for bound in node.inputs:
-            groups = [step.assets] if bound.arity == "one" else [(asset,) for asset in step.assets]
-            for assets in groups:
-                made_by = None if bound.producer == SOURCE else Step(bound.producer, assets)
+            for assets in _shares(bound, step):
+                made_by = Step(bound.producer, assets) if bound.producer != SOURCE else None
                 found.append(StepInput(bound.parameter, "+".join(assets), made_by))
         return found
+
+    def steps_below(self, step: Step) -> list[Step]:
+        """The steps that make the inputs of a step, in their order."""
+        node = self.nodes[step.algorithm]
+        if is_merge(node, step):
+            return [_block(step, pair) for pair in _pairs(step.assets)]
+        made = [bound for bound in node.inputs if bound.producer != SOURCE]
+        return [Step(bound.producer, assets) for bound in made for assets in _shares(bound, step)]
 
     def steps(self, top: Step) -> Iterator[Step]:
         """Every step that `top` may need, each once, inputs first."""
@@ -205,7 +225,7 @@ class Closure:
             elif step not in seen:
                 seen.add(step)
                 stack.append((step, True))
-                stack.extend((i.step, False) for i in reversed(self.inputs(step)) if i.step is not None)
+                stack.extend((below, False) for below in reversed(self.steps_below(step)))
 
 
 def joint_names(nodes: Mapping[str, Node]) -> set[str]:
@@ -220,6 +240,11 @@ def joint_names(nodes: Mapping[str, Node]) -> set[str]:
 def is_merge(node: Node, step: Step) -> bool:
     """Whether a step merges blocks, rather than calling the algorithm itself."""
     return node.algorithm.is_paired and step.part == "whole" and len(step.assets) > 1
+
+
+def _shares(bound: BoundInput, step: Step) -> list[tuple[str, ...]]:
+    """The assets of each feature that enters by an input."""
+    return [step.assets] if bound.arity == "one" else [(asset,) for asset in step.assets]
 
 
 def _pairs(assets: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -240,24 +265,29 @@ def recipe(node: Node, step: Step, snapshot: Snapshot, inputs: Sequence[tuple[st
         snapshot: Gives the generation of each of the step's assets.
         inputs: (parameter, label of its assets, value digest) of every input.
     """
-    return digest(canonical(recipe_document(node, step, snapshot, inputs)))
+    return digest(recipe_text(node, step, snapshot, inputs).encode())
 
 
-def recipe_document(
-    node: Node, step: Step, snapshot: Snapshot, inputs: Sequence[tuple[str, str, str]]
-) -> dict[str, Any]:
+def recipe_text(node: Node, step: Step, snapshot: Snapshot, inputs: Sequence[tuple[str, str, str]]) -> str:
     """What a step is made from, as the document that its recipe hashes."""
-    return {
-        "assets": [[asset, snapshot.generation(node.name, node.version, asset)] for asset in step.assets],
-        "inputs": sorted(list(entry) for entry in inputs),
-        "name": node.name,
-        "part": step.part,
-        "settings": dict(node.settings),
-        "version": node.version,
-        "weights": node.weights,
-    }
+    generations = [snapshot.generation(node.name, node.version, asset) for asset in step.assets]
+    assets = ",".join(
+        [f'["{asset}",{number}]' for asset, number in zip(step.assets, generations, strict=True)]
+    )
+    entries = ",".join([f'["{name}","{label}","{value}"]' for name, label, value in sorted(inputs)])
+    return f'{{"assets":[{assets}],"inputs":[{entries}],{node.recipe_tails[step.part]}'
 
 
 def subject(algorithm: str, version: str, assets: Sequence[str], part: Part = "whole") -> str:
     """Names (algorithm, version, exactly these assets), whatever the settings and inputs."""
-    return digest(canonical([algorithm, version, part, *assets]))
+    return digest(f'{_subject_head(algorithm, version, part)},"{_listed(assets)}"]'.encode())
+
+
+@cache
+def _subject_head(algorithm: str, version: str, part: Part) -> str:
+    return canonical([algorithm, version, part]).decode()[:-1]
+
+
+def _listed(hashes: Sequence[str]) -> str:
+    """What stands between the quotes of a JSON list of hashes."""
+    return '","'.join(hashes)

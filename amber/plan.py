@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from amber.keys import Closure, Node, Snapshot, Step, StepInput, recipe
+from amber.keys import Closure, Node, Snapshot, Step, recipe
 
 #: `hit`: stored. `miss`: will be computed. `depends`: computed unless its inputs come out as they once were.
 Mark = Literal["hit", "miss", "depends"]
@@ -13,8 +13,7 @@ Mark = Literal["hit", "miss", "depends"]
 Value = str | None
 
 
-@dataclass(frozen=True)
-class PlannedStep:
+class PlannedStep(NamedTuple):
     """What will happen to one step, why, and what it is expected to cost."""
 
     step: Step
@@ -57,7 +56,7 @@ def recipe_if_known(
 
 
 def mark_missing(
-    node: Node, step: Step, *, has_recipe: bool, value: Value, ever: bool, open_inputs: Sequence[StepInput]
+    node: Node, step: Step, *, has_recipe: bool, value: Value, ever: bool, open_inputs: Sequence[Step]
 ) -> tuple[Mark, str]:
     """The mark and reason of a step whose resolved key is not linked.
 
@@ -67,7 +66,7 @@ def mark_missing(
         has_recipe: Whether the values of all its inputs are known.
         value: The value stored for that recipe, if there is one.
         ever: Whether this version was ever computed for these assets, whatever from.
-        open_inputs: Its inputs that are not hits.
+        open_inputs: The steps below it that are not hits.
     """
     if value is not None:
         return "hit", "made from the same inputs before; only linked"
@@ -75,7 +74,7 @@ def mark_missing(
         return "miss", f"{node.name} {node.version} was never computed for {_titles(step)}"
     if has_recipe:
         return "miss", "nothing is stored that was made with these settings and inputs"
-    names = ", ".join(sorted({entry.step.algorithm for entry in open_inputs if entry.step}))
+    names = ", ".join(sorted({below.algorithm for below in open_inputs}))
     return "depends", f"computed only if {names} comes out different from before"
 
 

@@ -1,14 +1,12 @@
-"""What does planning cost a key, over 100,000 keys, when all of them are stored and when none is?
-
-The catalogue is SQLite, filled through the store's own protocol: one lease, one blob and one commit a feature.
-"""
+"""What does planning cost a key, over 100,000 keys: when all of them are stored, when none is, and in between?"""
 
 import argparse
 import hashlib
 import tempfile
 import time
-from collections.abc import Iterable
-from fractions import Fraction
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +15,10 @@ from jaxtyping import Int64
 from amber.algorithm import Source, algorithm, result
 from amber.engine.ask import Ask
 from amber.engine.engine import Engine
-from amber.keys import Closure, Snapshot, recipe
 from amber.registry import Registry
 from amber.store.open import open_store
-from amber.store.protocol import AssetRecord, Cost, NewTrace, Store, Trace, TraceInput
+from amber.store.protocol import Disowned, Store
+from benchmarks.filling import fill
 from benchmarks.measure import Answer, Runs, Wanted
 from benchmarks.subject import progress
 
@@ -28,7 +26,9 @@ KEYS = 100_000
 _STORED = "all stored: 1 ask a key"
 _ABSENT = "none stored: 1 ask a key"
 _GRAPH = "none stored: 5 keys an ask, as of match_pairs"
-#: A file system in memory, where there is one: filling waits for the disk three times a feature, planning never does.
+_MIXED = "mixed, a quarter each: stored; only to be linked; of another setting; never computed"
+_DISOWNED = "all stored, an invalidation of 100 other assets in force"
+#: A file system in memory, where there is one: filling waits for the disk twice a feature, planning never does.
 _FAST = Path("/dev/shm")
 
 
@@ -60,7 +60,7 @@ class Pairs(Film):
 
 
 @algorithm(version="1")
-def film(source: Source) -> Film:
+def film(source: Source, *, height: int = 720) -> Film:
     """Is planned, never called."""
     return Film(np.zeros(0, np.int64))
 
@@ -89,82 +89,122 @@ def pairs(cuts: Cuts, vectors: Vectors, groups: Groups, *, depth: int = 1000) ->
     return Pairs(cuts.number)
 
 
+@dataclass(frozen=True)
+class _Library:
+    """Assets by how much of `film` is stored for them, so many of each."""
+
+    #: Stored, and found by the ask's key.
+    linked: Sequence[str]
+    #: Stored, and found only by recipe, as after an upstream came out the same.
+    unlinked: Sequence[str]
+    #: Stored with another setting.
+    other: Sequence[str]
+    #: Never computed.
+    unknown: Sequence[str]
+
+    @property
+    def mixed(self) -> list[str]:
+        """A quarter of each, taken in turns."""
+        quarters = (self.linked, self.unlinked, self.other, self.unknown)
+        return [asset for assets in zip(*quarters, strict=False) for asset in assets]
+
+
 def measure(keys: int, rounds: int, folder: Path) -> Answer:
     """Plans over so many keys, in turns."""
-    assets = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(keys)]
-    asks = [Ask("film", (asset,)) for asset in assets]
-    others = [Ask("film", (hashlib.sha256(asset.encode()).hexdigest(),)) for asset in assets]
-    graphs = [Ask("pairs", ask.assets) for ask in others[: keys // 5]]
     runs = Runs()
-    store = open_store(folder / "home")
+    home = folder / "home"
+    store = open_store(home)
     engine = Engine(store, Registry([film, cuts, vectors, groups, pairs]))
     try:
-        fill_seconds = _fill(store, engine, asks)
+        progress("planning", f"storing {keys * 3 // 2:,} features")
+        began = time.perf_counter()
+        library = _filled(store, engine, home, keys)
+        filling = (time.perf_counter() - began) / (keys * 3 // 2)
+        contradictions = store.catalog.problems()
+        assert not contradictions, contradictions[0]
         for number in range(rounds):
             progress("planning", f"round {number + 1} of {rounds}")
-            for what, chosen, mark in (
-                (_STORED, asks, "hit"),
-                (_ABSENT, others, "miss"),
-                (_GRAPH, graphs, "miss"),
-            ):
-                began = time.perf_counter()
-                plan = engine.plan(chosen)
-                taken = time.perf_counter() - began
-                assert (
-                    len(plan.marked(mark)) == len(plan.steps) == (keys // 5 * 5 if chosen is graphs else keys)
-                )
-                runs.note(what, "µs", taken / len(plan.steps))
-            began = time.perf_counter()
-            engine.plan(asks, check_blobs=False)
-            runs.note(f"{_STORED}, blobs not looked at", "µs", (time.perf_counter() - began) / keys)
+            _time_plans(engine, library, runs)
+        disowned = Disowned("film", "1", tuple(library.other[:100]))
+        store.catalog.invalidate([disowned], reason="benchmark", who="benchmark")
+        for _ in range(rounds):
+            asks = [Ask("film", (asset,)) for asset in library.linked]
+            _time_plan(engine, _DISOWNED, asks, {"hit": keys}, runs)
     finally:
         engine.close()
         store.close()
-    size = sum(path.stat().st_size for path in (folder / "home").glob("catalog.sqlite*"))
+    size = sum(path.stat().st_size for path in home.glob("catalog.sqlite*"))
     return Answer(
         name="planning",
         question=(__doc__ or "").strip(),
         command="python -m benchmarks.planning",
         rows=runs.rows(),
         wanted=tuple(
-            Wanted(f"a key, {what}", "µs", 10e-6, runs.median(what)) for what in (_STORED, _ABSENT, _GRAPH)
+            Wanted(f"a key, {what}", "µs", 10e-6, runs.median(what))
+            for what in (_STORED, _ABSENT, _GRAPH, _MIXED)
         ),
         notes=(
             (
-                f"{keys:,} keys; filling took {fill_seconds / keys * 1e6:.0f} µs a feature on {folder.parent}, "
-                f"and the catalogue has {size / keys:.0f} bytes a feature, assets included."
+                f"{keys:,} keys a plan, on {folder.parent}; filling took {filling * 1e6:.0f} µs a feature, "
+                f"and the catalogue has {size / (keys * 3 // 2):.0f} bytes a feature, assets included."
             ),
         ),
     )
+
+
+def _time_plans(engine: Engine, library: _Library, runs: Runs) -> None:
+    """Each kind of plan once."""
+    keys = len(library.linked)
+    kinds = (
+        (_STORED, "film", library.linked, {"hit": keys}),
+        (_ABSENT, "film", library.unknown, {"miss": keys}),
+        (_GRAPH, "pairs", library.unknown[: keys // 5], {"miss": keys // 5 * 5}),
+        (_MIXED, "film", library.mixed, {"hit": keys // 4 * 2, "miss": keys // 4 * 2}),
+    )
+    for what, name, assets, marks in kinds:
+        _time_plan(engine, what, [Ask(name, (asset,)) for asset in assets], marks, runs)
+    asks = [Ask("film", (asset,)) for asset in library.linked]
+    _time_plan(engine, f"{_STORED}, blobs not looked at", asks, {"hit": keys}, runs, check_blobs=False)
+
+
+def _time_plan(
+    engine: Engine,
+    what: str,
+    asks: Sequence[Ask],
+    marks: Mapping[str, int],
+    runs: Runs,
+    *,
+    check_blobs: bool = True,
+) -> None:
+    began = time.perf_counter()
+    plan = engine.plan(asks, check_blobs=check_blobs)
+    taken = time.perf_counter() - began
+    assert Counter(step.mark for step in plan.steps) == marks, f"{what}: the plan is wrong"
+    runs.note(what, "µs", taken / len(plan.steps))
+
+
+def _filled(store: Store, engine: Engine, home: Path, keys: int) -> _Library:
+    kinds = [
+        [hashlib.sha256(f"{kind} {number}".encode()).hexdigest() for number in range(count)]
+        for kind, count in (
+            ("linked", keys),
+            ("unlinked", keys // 4),
+            ("other", keys // 4),
+            ("unknown", keys),
+        )
+    ]
+    library = _Library(*kinds)
+    asked = engine.closure(Ask("film", (library.linked[0],)))
+    fill(store, home, asked, library.linked)
+    fill(store, home, asked, library.unlinked, linked=False)
+    fill(store, home, engine.closure(Ask("film", (), settings={"height": 480})), library.other)
+    return library
 
 
 def measure_somewhere(keys: int, rounds: int) -> Answer:
     """The same, in a temporary folder on the fastest file system there is."""
     with tempfile.TemporaryDirectory(prefix="amber-bench-", dir=_FAST if _FAST.is_dir() else None) as folder:
         return measure(keys, rounds, Path(folder))
-
-
-def _fill(store: Store, engine: Engine, asks: Iterable[Ask]) -> float:
-    """Commit a feature for each ask; seconds it took."""
-    began = time.perf_counter()
-    snapshot = store.catalog.snapshot()
-    for number, ask in enumerate(asks):
-        if number % 20_000 == 0:
-            progress("planning", f"{number:,} features stored")
-        _store_one(store, engine.closure(ask), snapshot, ask.assets[0])
-    return time.perf_counter() - began
-
-
-def _store_one(store: Store, closure: Closure, snapshot: Snapshot, asset: str) -> None:
-    store.catalog.put_asset(AssetRecord(asset, asset[:12], 596.0, 14_315, 1280, 720, Fraction(24)))
-    step, node = closure.step([asset]), closure.nodes[closure.asked]
-    made = recipe(node, step, snapshot, [("source", asset, asset)])
-    lease = store.catalog.take_lease(made, "benchmark|1|1", 3600.0)
-    assert lease is not None, "nobody else fills this catalogue"
-    value = store.blobs.put(asset.encode())
-    trace = Trace(made, node.name, node.version, step.part, step.assets, (0,), node.settings_text, value, 1.0)
-    new = NewTrace(trace, (TraceInput("source", asset, asset, None),), (), Cost(1.0), "never computed")
-    store.catalog.commit(lease, new, key=closure.resolved_key(step, snapshot), epoch=snapshot.epoch)
 
 
 if __name__ == "__main__":

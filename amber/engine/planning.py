@@ -1,10 +1,12 @@
-"""Plans asks of any number of assets: a few set queries for each level of the graph, whatever their number."""
+"""Plans asks of any number of assets: a few set queries for each algorithm of the graph, whatever their number."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from amber.keys import Closure, Snapshot, Step, is_merge, subject
+from amber.keys import Closure, Node, Snapshot, Step, is_merge, subject
 from amber.plan import Plan, PlannedStep, Value, mark_missing, recipe_if_known
-from amber.store.protocol import Store, Trace
+from amber.store.protocol import Store
 
 
 def plan(
@@ -22,85 +24,101 @@ def plan(
     return _Planner(store, closure, snapshot, check_blobs).plan(tops)
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Steps of one algorithm; those that merge blocks are a group of their own, as they come after the blocks."""
+
+    node: Node
+    steps: Sequence[Step]
+    #: For each step, the value that is linked and there.
+    linked: Sequence[Value]
+
+    @cached_property
+    def missing(self) -> list[Step]:
+        """The steps that are not linked."""
+        return [step for step, value in zip(self.steps, self.linked, strict=True) if value is None]
+
+
 class _Planner:
     def __init__(self, store: Store, closure: Closure, snapshot: Snapshot, check_blobs: bool) -> None:
         self._store = store
         self._closure = closure
         self._snapshot = snapshot
         self._check_blobs = check_blobs
-        self._planned: dict[Step, PlannedStep] = {}
-        self._values: dict[Step, Value] = {}
+        #: What is needed of each algorithm, as far as is known.
+        self._needed: dict[str, dict[Step, None]] = {name: {} for name in closure.nodes}
+        #: The value of every step decided so far that has one.
+        self._values: dict[Step, str] = {}
 
     def plan(self, tops: Sequence[Step]) -> Plan:
-        missing = self._look_up(tops)
-        seconds = self._store.catalog.mean_seconds() if missing else {}
-        for group in self._groups(missing):
-            self._decide(group, seconds)
-        return Plan(tuple(self._planned.values()))
+        self._needed[self._closure.asked] = dict.fromkeys(tops)
+        groups = self._look_up()
+        is_complete = not any(None in group.linked for group in groups)
+        seconds = {} if is_complete else self._store.catalog.mean_seconds()
+        planned: list[PlannedStep] = []
+        for group in reversed(groups):
+            planned += self._decide(group, seconds.get((group.node.name, group.node.version)))
+        return Plan(tuple(planned))
 
-    def _look_up(self, tops: Sequence[Step]) -> list[Step]:
-        """Note every linked step, level by level from the top; return the steps that are not linked."""
-        missing: list[Step] = []
-        level, seen = list(dict.fromkeys(tops)), set(tops)
-        while level:
-            keys = [self._closure.resolved_key(step, self._snapshot) for step in level]
-            _, linked = self._store.catalog.lookup_many(keys)
-            usable = self._usable(linked)
-            below: list[Step] = []
-            for step, key in zip(level, keys, strict=True):
-                trace = usable.get(key)
-                if trace is not None:
-                    self._note(PlannedStep(step, "hit", "stored", 0.0, trace.value.sha256))
-                    continue
-                missing.append(step)
-                for entry in self._closure.inputs(step):
-                    if entry.step is not None and entry.step not in seen:
-                        seen.add(entry.step)
-                        below.append(entry.step)
-            level = below
-        return missing
+    def _look_up(self) -> list[_Group]:
+        """What is needed and whether it is linked, from the asked algorithm down: below what is linked nothing is needed."""
+        groups: list[_Group] = []
+        for name in reversed(list(self._closure.nodes)):
+            node = self._closure.nodes[name]
+            if node.algorithm.is_paired:
+                merging = [step for step in self._needed[name] if is_merge(node, step)]
+                groups.append(self._linked(node, merging))
+                for step in merging:
+                    del self._needed[name][step]
+            groups.append(self._linked(node, list(self._needed.pop(name))))
+        return groups
 
-    def _usable(self, traces: dict[str, Trace]) -> dict[str, Trace]:
+    def _linked(self, node: Node, steps: Sequence[Step]) -> _Group:
+        keys = [self._closure.resolved_key(step, self._snapshot) for step in steps]
+        values = self._there(self._store.catalog.linked_values(keys))
+        group = _Group(node, steps, [values.get(key) for key in keys])
+        for step in group.missing:
+            for below in self._closure.steps_below(step):
+                self._needed[below.algorithm][below] = None
+        return group
+
+    def _there(self, values: dict[str, str]) -> Mapping[str, str]:
+        """Those of the values whose bytes are there."""
         if not self._check_blobs:
-            return traces
-        there = self._store.blobs.present({trace.value.sha256 for trace in traces.values()})
-        return {key: trace for key, trace in traces.items() if trace.value.sha256 in there}
+            return values
+        there = self._store.blobs.present(values.values())
+        return {key: value for key, value in values.items() if value in there}
 
-    def _groups(self, missing: Iterable[Step]) -> list[list[Step]]:
-        """The missing steps, inputs first: by algorithm, and blocks before what merges them."""
-        order = {name: number for number, name in enumerate(self._closure.nodes)}
-        groups: dict[tuple[int, bool], list[Step]] = {}
-        for step in missing:
-            merges = is_merge(self._closure.nodes[step.algorithm], step)
-            groups.setdefault((order[step.algorithm], merges), []).append(step)
-        return [groups[key] for key in sorted(groups)]
-
-    def _decide(self, group: list[Step], seconds: dict[tuple[str, str], float]) -> None:
-        recipes = {step: recipe_if_known(self._closure, step, self._snapshot, self._values) for step in group}
-        known = [made for made in recipes.values() if made is not None]
-        traces = self._usable(self._store.catalog.traces(known)) if known else {}
-        node = self._closure.nodes[group[0].algorithm]
-        subjects = {step: subject(node.name, node.version, step.assets, step.part) for step in group}
+    def _decide(self, group: _Group, seconds: float | None) -> Iterator[PlannedStep]:
+        """The steps of a group, once those of all groups below it are decided."""
+        node = group.node
+        subjects = {step: subject(node.name, node.version, step.assets, step.part) for step in group.missing}
         ever = self._store.catalog.traced_subjects(list(subjects.values()))
-        for step, made in recipes.items():
-            trace = traces.get(made) if made else None
-            open_inputs = [
-                entry
-                for entry in self._closure.inputs(step)
-                if entry.step is not None and entry.step not in self._values
-            ]
+        recipes = {
+            step: recipe_if_known(self._closure, step, self._snapshot, self._values)
+            for step, named in subjects.items()
+            if named in ever
+        }
+        known = [recipe for recipe in recipes.values() if recipe is not None]
+        made = self._there(self._store.catalog.made_values(known))
+        for step, linked in zip(group.steps, group.linked, strict=True):
+            if linked is not None:
+                self._values[step] = linked
+                yield PlannedStep(step, "hit", "stored", 0.0, linked)
+                continue
+            recipe = recipes.get(step)
+            value = made.get(recipe) if recipe is not None else None
             mark, reason = mark_missing(
                 node,
                 step,
-                has_recipe=made is not None,
-                value=trace.value.sha256 if trace else None,
-                ever=subjects[step] in ever,
-                open_inputs=open_inputs,
+                has_recipe=recipe is not None,
+                value=value,
+                ever=step in recipes,
+                open_inputs=self._open_inputs(step) if step in recipes and recipe is None else (),
             )
-            cost = 0.0 if mark == "hit" else seconds.get((node.name, node.version))
-            self._note(PlannedStep(step, mark, reason, cost, trace.value.sha256 if trace else None))
+            if value is not None:
+                self._values[step] = value
+            yield PlannedStep(step, mark, reason, 0.0 if mark == "hit" else seconds, value)
 
-    def _note(self, planned: PlannedStep) -> None:
-        self._planned[planned.step] = planned
-        if planned.value is not None:
-            self._values[planned.step] = planned.value
+    def _open_inputs(self, step: Step) -> list[Step]:
+        return [below for below in self._closure.steps_below(step) if below not in self._values]

@@ -151,12 +151,11 @@ class MemoryCatalog:
             recipe = self._rows.resolved.get(key)
             return Lookup(self._rows.epoch, None if recipe is None else self._rows.commits[recipe].trace)
 
-    def lookup_many(self, keys: Sequence[str]) -> tuple[int, dict[str, Trace]]:
+    def linked_values(self, keys: Sequence[str]) -> dict[str, str]:
         """See the protocol."""
         with self._lock:
-            rows = self._rows
-            found = {key: rows.commits[rows.resolved[key]].trace for key in keys if key in rows.resolved}
-            return rows.epoch, found
+            resolved, commits = self._rows.resolved, self._rows.commits
+            return {key: commits[resolved[key]].trace.value.sha256 for key in keys if key in resolved}
 
     def traces(self, recipes: Sequence[str]) -> dict[str, Trace]:
         """See the protocol."""
@@ -164,6 +163,10 @@ class MemoryCatalog:
             return {
                 recipe: self._rows.commits[recipe].trace for recipe in recipes if recipe in self._rows.commits
             }
+
+    def made_values(self, recipes: Sequence[str]) -> dict[str, str]:
+        """See the protocol."""
+        return {recipe: trace.value.sha256 for recipe, trace in self.traces(recipes).items()}
 
     def traces_of(self, subject: str) -> list[Trace]:
         """See the protocol."""

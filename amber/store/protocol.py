@@ -267,11 +267,14 @@ class Catalog(Protocol):
     def lookup(self, key: str) -> Lookup:
         """The feature of a resolved key and the epoch, in one statement."""
 
-    def lookup_many(self, keys: Sequence[str]) -> tuple[int, dict[str, Trace]]:
-        """The epoch, and the features of those resolved keys that are linked; any number of keys."""
+    def linked_values(self, keys: Sequence[str]) -> dict[str, str]:
+        """Resolved key → digest of its feature's value, for those that are linked; any number of them."""
 
     def traces(self, recipes: Sequence[str]) -> dict[str, Trace]:
         """The committed computations of these recipes; any number of them."""
+
+    def made_values(self, recipes: Sequence[str]) -> dict[str, str]:
+        """Recipe → digest of its value, for those that were computed; any number of them."""
 
     def traces_of(self, subject: str) -> list[Trace]:
         """All committed computations of an algorithm, version and assets (`keys.subject`), newest first."""

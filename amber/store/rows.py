@@ -64,17 +64,11 @@ def moment(seconds: float | None) -> datetime | None:
 
 
 def trace_of(row: Sequence[Any]) -> Trace:
-    """The trace in a row of these columns, in this order.
-
-    Fills the frozen dataclasses at one stroke, which halves the time of reading many.
-    """
+    """The trace in a row of these columns, in this order."""
     recipe, algorithm, version, part, packed_assets, generations, settings, *rest = row
     sha256, size_bytes, seconds, created_at = rest
     assets = unpacked(packed_assets)
-    blob = object.__new__(Blob)
-    blob.__dict__.update(sha256=sha256.hex(), size_bytes=size_bytes)
-    trace = object.__new__(Trace)
-    trace.__dict__.update(
+    return Trace(
         recipe=recipe.hex(),
         algorithm=algorithm,
         version=version,
@@ -82,11 +76,10 @@ def trace_of(row: Sequence[Any]) -> Trace:
         assets=assets,
         generations=unpacked_generations(generations, len(assets)),
         settings=settings,
-        value=blob,
+        value=Blob(sha256.hex(), size_bytes),
         seconds=seconds,
         created_at=moment(created_at),
     )
-    return trace
 
 
 def asset_of(row: Sequence[Any], labels: Mapping[str, str]) -> AssetRecord:

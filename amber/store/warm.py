@@ -41,14 +41,8 @@ _LOOKUP = """
     LEFT JOIN trace t ON t.id = r.trace
     LEFT JOIN making m ON m.id = t.making
 """
-_LINKED = """
-    SELECT r.key, t.recipe, m.algorithm, m.version, m.part, t.assets, t.generations, m.settings,
-           t.sha256, t.size_bytes, t.seconds, t.created_at
-    FROM resolved r
-    JOIN trace t ON t.id = r.trace
-    JOIN making m ON m.id = t.making
-    WHERE r.key IN
-"""
+_LINKED_VALUES = "SELECT r.key, t.sha256 FROM resolved r JOIN trace t ON t.id = r.trace WHERE r.key IN"
+_MADE_VALUES = "SELECT recipe, sha256 FROM trace WHERE recipe IN"
 _TRACES = """
     SELECT t.recipe, m.algorithm, m.version, m.part, t.assets, t.generations, m.settings,
            t.sha256, t.size_bytes, t.seconds, t.created_at
@@ -91,22 +85,19 @@ class WarmCatalog(_Cold):
         [(epoch, *row)] = self._select(_LOOKUP, (bytes.fromhex(key),))
         return Lookup(epoch, None if row[0] is None else trace_of(row))
 
-    def lookup_many(self, keys: Sequence[str]) -> tuple[int, dict[str, Trace]]:
+    def linked_values(self, keys: Sequence[str]) -> dict[str, str]:
         """See the protocol."""
-        found: dict[str, Trace] = {}
-        with self._connection() as connection:
-            connection.execute("BEGIN")
-            [epoch] = connection.execute("SELECT number FROM epoch").fetchone()
-            for key, *row in _each(connection, _LINKED, digests(keys)):
-                found[key.hex()] = trace_of(row)
-            connection.execute("COMMIT")
-        return epoch, found
+        return self._pairs(_LINKED_VALUES, keys)
 
     def traces(self, recipes: Sequence[str]) -> dict[str, Trace]:
         """See the protocol."""
         with self._connection() as connection:
             read = [trace_of(row) for row in _each(connection, _TRACES, digests(recipes))]
         return {trace.recipe: trace for trace in read}
+
+    def made_values(self, recipes: Sequence[str]) -> dict[str, str]:
+        """See the protocol."""
+        return self._pairs(_MADE_VALUES, recipes)
 
     def traced_subjects(self, subjects: Sequence[str]) -> set[str]:
         """See the protocol."""
@@ -155,6 +146,13 @@ class WarmCatalog(_Cold):
         self._connections.close()
         if self._rest is not None:
             self._rest.close()
+
+    def _pairs(self, statement: str, asked: Sequence[str]) -> dict[str, str]:
+        """Pairs of digests, for those of the asked ones that there are."""
+        with self._connection() as connection:
+            return {
+                found.hex(): sha256.hex() for found, sha256 in _each(connection, statement, digests(asked))
+            }
 
     def _select(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         """The rows of one statement, which sees one state of the database and ends with its last row."""

@@ -41,7 +41,7 @@ class NeighbourTests(CatalogTests):
         made = kept(catalog, "a")
         before = neighbour.snapshot().epoch
         catalog.invalidate([Disowned("shots", "1")], reason="x", who="a")
-        assert neighbour.lookup(key_of("b")).epoch == before + 1 == neighbour.lookup_many([])[0]
+        assert neighbour.lookup(key_of("b")).epoch == before + 1
         assert neighbour.snapshot().generation("shots", "1", FILM) == 1
         assert not neighbour.link(key_of("b"), made.recipe, before)
 

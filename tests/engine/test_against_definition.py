@@ -15,10 +15,11 @@ from amber import keys
 from amber.engine import resolve
 from amber.engine.ask import Ask
 from amber.engine.engine import Engine
-from amber.keys import Closure, Node, Snapshot
+from amber.keys import Closure, Node, Snapshot, canonical
 from amber.store.open import memory_store
 from amber.store.protocol import Disowned, Trace
 from tests.engine.world import ASSET, ASSETS, OTHER, TYPES, Declared, World, unpacked
+from tests.unit.plainly import recipe_document
 
 EXAMPLES = 120
 
@@ -210,8 +211,10 @@ def _node_without_one_setting() -> Any:
 
 
 def _recipe_changed(change: Any) -> Any:
-    whole = keys.recipe_document
-    return lambda: _patched(keys, "recipe_document", lambda *given: change(whole(*given)))
+    def text(*given: Any) -> str:
+        return canonical(change(recipe_document(*given))).decode()
+
+    return lambda: _patched(keys, "recipe_text", text)
 
 
 def _inputs_without(position: int) -> Any:

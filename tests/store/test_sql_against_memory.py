@@ -197,7 +197,8 @@ class SqlAgainstMemory(RuleBasedStateMachine):
     @invariant()
     def what_asks_read_agrees(self) -> None:
         self._both(lambda c: c.traces([digest(name) for name in NAMES]))
-        self._both(lambda c: c.lookup_many(KEYS))
+        self._both(lambda c: c.linked_values(KEYS))
+        self._both(lambda c: c.made_values([digest(name) for name in NAMES]))
         self._both(lambda c: c.snapshot())
 
     @rule(name=names, key=key_names)

@@ -12,9 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amber.algorithm import WeightsInput
-from amber.keys import BLOCKS, Closure, Node, Snapshot, Step, StepInput, canonical, recipe, subject
+from amber.keys import (
+    BLOCKS,
+    Closure,
+    Node,
+    Part,
+    Snapshot,
+    Step,
+    StepInput,
+    canonical,
+    recipe,
+    recipe_text,
+    subject,
+)
 from amber.weights import Weights
-from tests.unit import films
+from tests.unit import films, plainly
 from tests.unit.films import A, B, C
 
 CLEAN = Snapshot()
@@ -145,6 +157,75 @@ def test_an_invalidation_that_does_not_cover_an_ask_leaves_its_key() -> None:
     ):
         assert key(closure("vectors"), A, snapshot=elsewhere) == plain
     assert key(closure("vectors"), A, snapshot=Snapshot(2, {("shots", "1"): 1})) != plain
+
+
+# The quicker way
+
+HASHES = st.sampled_from([A, B, C, "0123456789abcdef" * 4])
+SETTINGS = st.one_of(
+    st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()
+)
+#: An identifier may have letters of any script.
+PARAMETERS = st.sampled_from(["found", "größe", "名"])
+
+
+@st.composite
+def nodes(draw: st.DrawFn) -> Node:
+    """An algorithm of any version, with settings of any value."""
+    plain = closure().nodes[draw(st.sampled_from(["shots", "vectors", "pairs"]))]
+    declared = replace(plain.algorithm, version=draw(st.text(min_size=1)))
+    return Node(declared, draw(st.dictionaries(PARAMETERS, SETTINGS, max_size=3)), plain.inputs)
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    """Invalidations of what the closures of these tests have, or of nothing."""
+    names = st.sampled_from([(n, node.version) for n, node in closure("ranking").nodes.items()])
+    numbers = st.integers(1, 10**12)
+    somewhere = st.dictionaries(names, st.dictionaries(HASHES, numbers, max_size=3), max_size=3)
+    return Snapshot(1, draw(st.dictionaries(names, numbers, max_size=2)), draw(somewhere))
+
+
+assets_of_steps = st.lists(HASHES, min_size=1, max_size=4, unique=True).map(lambda some: tuple(sorted(some)))
+parts = st.sampled_from(["whole", "block"])
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["shots", "vectors", "pairs", "ranking"]), assets_of_steps, parts, snapshots())
+def test_a_resolved_key_is_the_digest_of_the_document_written_plainly(
+    name: str, assets: tuple[str, ...], part: Part, snapshot: Snapshot
+) -> None:
+    made, step = closure("ranking"), Step(name, assets, part)
+    document = canonical(plainly.resolved_document(made, step, snapshot))
+    assert made.resolved_key(step, snapshot) == hashlib.sha256(document).hexdigest()
+
+
+@settings(deadline=None)
+@given(
+    nodes(), assets_of_steps, parts, snapshots(), st.lists(st.tuples(PARAMETERS, HASHES, HASHES), max_size=4)
+)
+def test_a_recipe_is_the_digest_of_the_document_written_plainly(
+    node: Node, assets: tuple[str, ...], part: Part, snapshot: Snapshot, inputs: list[tuple[str, str, str]]
+) -> None:
+    step = Step(node.name, assets, part)
+    document = canonical(plainly.recipe_document(node, step, snapshot, inputs))
+    assert recipe_text(node, step, snapshot, inputs).encode() == document
+    assert recipe(node, step, snapshot, inputs) == hashlib.sha256(document).hexdigest()
+
+
+@settings(deadline=None)
+@given(st.text(), st.text(), assets_of_steps, parts)
+def test_a_subject_is_the_digest_of_the_document_written_plainly(
+    algorithm: str, version: str, assets: tuple[str, ...], part: Part
+) -> None:
+    document = canonical(plainly.subject_document(algorithm, version, assets, part))
+    assert subject(algorithm, version, assets, part) == hashlib.sha256(document).hexdigest()
+
+
+def test_the_steps_below_are_those_of_the_inputs() -> None:
+    made = closure("ranking")
+    for step in made.steps(made.step([A, B, C])):
+        assert made.steps_below(step) == [entry.step for entry in made.inputs(step) if entry.step is not None]
 
 
 # Generations

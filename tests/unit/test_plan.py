@@ -2,7 +2,7 @@
 
 import pytest
 
-from amber.keys import Snapshot, Step, StepInput, recipe
+from amber.keys import Snapshot, Step, recipe
 from amber.plan import Plan, PlannedStep, mark_missing, recipe_if_known
 from tests.unit import films
 from tests.unit.films import A, B
@@ -11,7 +11,7 @@ CLEAN = Snapshot()
 VECTORS = Step("vectors", (A,))
 CLOSURE = films.registry().closure("pairs")
 NODE = CLOSURE.nodes["vectors"]
-OPEN = [StepInput("found", A, Step("shots", (A,)))]
+OPEN = [Step("shots", (A,))]
 
 
 def test_a_step_whose_recipe_has_a_value_is_a_hit() -> None:
@@ -32,7 +32,7 @@ def test_a_step_whose_known_inputs_are_new_is_a_miss() -> None:
 
 
 def test_a_step_of_unknown_inputs_that_was_computed_before_depends_on_them() -> None:
-    inputs = [*OPEN, StepInput("more", A, Step("fine_shots", (A,))), StepInput("source", A, None)]
+    inputs = [*OPEN, Step("fine_shots", (A,))]
     marked = mark_missing(NODE, VECTORS, has_recipe=False, value=None, ever=True, open_inputs=inputs)
     assert marked == ("depends", "computed only if fine_shots, shots comes out different from before")
 

@@ -36,10 +36,13 @@ _LOOKUP = select(epoch.c.number, *TRACE_COLUMNS).select_from(
     .outerjoin(trace, trace.c.id == resolved.c.trace)
     .outerjoin(making, making.c.id == trace.c.making)
 )
-_MANY_LINKED = (
-    select(resolved.c.key, *TRACE_COLUMNS)
-    .select_from(_JOINED.join(resolved, resolved.c.trace == trace.c.id))
-    .where(resolved.c.key.in_(bindparam("keys", expanding=True)))
+_LINKED_VALUES = (
+    select(resolved.c.key, trace.c.sha256)
+    .select_from(resolved.join(trace, trace.c.id == resolved.c.trace))
+    .where(resolved.c.key.in_(bindparam("digests", expanding=True)))
+)
+_MADE_VALUES = select(trace.c.recipe, trace.c.sha256).where(
+    trace.c.recipe.in_(bindparam("digests", expanding=True))
 )
 _MANY = TRACES.where(trace.c.recipe.in_(bindparam("recipes", expanding=True)))
 _SUBJECTS = (
@@ -64,14 +67,9 @@ class TraceRows(Session):
             number, *row = connection.execute(_LOOKUP, {"key": bytes.fromhex(key)}).one()
         return Lookup(number, None if row[0] is None else trace_of(row))
 
-    def lookup_many(self, keys: Sequence[str]) -> tuple[int, dict[str, Trace]]:
+    def linked_values(self, keys: Sequence[str]) -> dict[str, str]:
         """See the protocol."""
-        found: dict[str, Trace] = {}
-        with self._reading() as connection:
-            for some in chunks(digests(keys)):
-                for key, *row in connection.execute(_MANY_LINKED, {"keys": some}):
-                    found[key.hex()] = trace_of(row)
-            return current_epoch(connection), found
+        return self._values(_LINKED_VALUES, keys)
 
     def traces(self, recipes: Sequence[str]) -> dict[str, Trace]:
         """See the protocol."""
@@ -82,6 +80,10 @@ class TraceRows(Session):
                 for row in connection.execute(_MANY, {"recipes": some})
             ]
         return {one.recipe: one for one in read}
+
+    def made_values(self, recipes: Sequence[str]) -> dict[str, str]:
+        """See the protocol."""
+        return self._values(_MADE_VALUES, recipes)
 
     def traces_of(self, subject: str) -> list[Trace]:
         """See the protocol."""
@@ -119,6 +121,14 @@ class TraceRows(Session):
         """See the protocol."""
         theirs = select(trace_asset.c.trace).where(trace_asset.c.asset == bytes.fromhex(asset))
         return self._read(TRACES.where(trace.c.id.in_(theirs)).order_by(_NEWEST_FIRST))
+
+    def _values(self, query: Select[Any], asked: Sequence[str]) -> dict[str, str]:
+        with self._reading() as connection:
+            return {
+                found.hex(): sha256.hex()
+                for some in chunks(digests(asked))
+                for found, sha256 in connection.execute(query, {"digests": some})
+            }
 
     def _read(self, query: Select[Any]) -> list[Trace]:
         with self._reading() as connection:
