@@ -4,7 +4,7 @@ import argparse
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,20 +39,19 @@ def main() -> None:
     )
 
 
-def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) -> list[Answer]:
-    found = []
+def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) -> Iterator[Answer]:
+    """Each answer as soon as it is there."""
     with tempfile.TemporaryDirectory(prefix="amber-bench-") as folder:
         film = the_film(own) if set(chosen) - {"planning"} else Path()
         home = Path(folder) / "home"
         if "cold_job" in chosen:
-            found.append(cold_job.measure(film, rounds, home))
+            yield cold_job.measure(film, rounds, home)
         if "warm_ask" in chosen:
-            found.append(warm_ask.measure(film, max(rounds, 5), home))
+            yield warm_ask.measure(film, max(rounds, 5), home)
         if "disk" in chosen:
-            found.append(disk.measure(film, home))
+            yield disk.measure(film, home)
         if "planning" in chosen:
-            found.append(planning.measure_somewhere(keys, rounds))
-    return found
+            yield planning.measure_somewhere(keys, rounds)
 
 
 def _machine_part() -> str:
