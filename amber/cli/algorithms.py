@@ -56,6 +56,7 @@ def _print(documents: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     from amber.cli.tables import print_table
+    from amber.cli.wording import assignments
 
     print_table(
         ["algorithm", "version", "made from", "settings", "gives"],
@@ -64,7 +65,7 @@ def _print(documents: list[dict[str, Any]]) -> None:
                 Text(document["name"], style="bold" if document["is_default"] else "dim"),
                 document["version"],
                 _made_from(document),
-                ", ".join(f"{name}={value}" for name, value in document["settings"].items()) or "–",
+                assignments(document["settings"]) or "–",
                 document["result"],
             ]
             for document in documents

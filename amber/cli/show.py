@@ -1,5 +1,6 @@
 """`amber show`: one asset."""
 
+from json import loads
 from typing import TYPE_CHECKING
 
 import typer
@@ -36,7 +37,7 @@ def show(asset: AssetArgument, json: JsonOption = False) -> None:
 
 def _print(record: "AssetRecord", locations: list["Location"], features: list["Trace"]) -> None:
     from amber.cli.tables import console, print_record, print_table
-    from amber.cli.wording import age, duration, short, size
+    from amber.cli.wording import age, assignments, duration, short, size
 
     rate = f"{float(record.rate):.3f} frames/s" if record.rate else "variable rate"
     print_record(
@@ -67,7 +68,7 @@ def _print(record: "AssetRecord", locations: list["Location"], features: list["T
                 short(trace.recipe),
                 trace.algorithm,
                 trace.version,
-                trace.settings if trace.settings != "{}" else "–",
+                assignments(loads(trace.settings)) or "–",
                 len(trace.assets),
                 size(trace.value.size_bytes),
                 duration(trace.seconds),

@@ -1,5 +1,6 @@
 """`amber why`: where a feature comes from, and what came of it."""
 
+from json import loads
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,7 +50,7 @@ def _print(amber: "Amber", lineage: "Lineage") -> None:
     from rich.tree import Tree
 
     from amber.cli.tables import console, print_record
-    from amber.cli.wording import age, duration, size
+    from amber.cli.wording import age, assignments, duration, size
 
     trace, cost = lineage.trace, lineage.cost
     titles = {record.asset: record.title for record in amber.assets()}
@@ -59,7 +60,7 @@ def _print(amber: "Amber", lineage: "Lineage") -> None:
             ("of", " + ".join(titles.get(asset, asset[:12]) for asset in trace.assets)),
             ("computed", f"{age(trace.created_at)}, because: {lineage.reason or 'not recorded'}"),
             ("took", duration(trace.seconds) + (f", {duration(cost.cpu_seconds)} of CPU" if cost else "")),
-            ("settings", trace.settings if trace.settings != "{}" else "none of its own"),
+            ("settings", assignments(loads(trace.settings)) or "none of its own"),
             ("value", f"{trace.value.sha256} ({size(trace.value.size_bytes)})"),
         ]
     )

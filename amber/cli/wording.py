@@ -1,5 +1,7 @@
-"""Numbers as people say them."""
+"""Numbers and settings as people say them."""
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 
@@ -41,6 +43,12 @@ def age(moment: datetime | None, now: datetime | None = None) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 row`, `2 rows`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def assignments(settings: Mapping[str, object]) -> str:
+    """{"depth": 1000} → `depth=1000`, as `--set` takes it; an empty text if there are none."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
+    return ", ".join(f"{name}={text}" for name, text in texts.items())
 
 
 def short(digest: str) -> str:

@@ -100,6 +100,7 @@ def test_show_tells_facts_locations_labels_and_features(amber: Amber, clip: Path
     assert location["size_bytes"] == clip.stat().st_size
     assert {feature["algorithm"] for feature in document["features"]} == {"first_bytes", "scaled"}
     shown = amber("show", "plain clip").out
+    assert "factor=0.5" in shown, "settings as --set takes them"
     for word in (
         "plain clip",
         document["asset"][:32],

@@ -90,7 +90,7 @@ def test_the_view_of_lineage(amber: Amber, clip: Path) -> None:
         "└── together 1 (id), took 1 ms, just now\n"
     )
     assert "computed  just now, because: scaled 1 was never computed for this asset" in plain
-    assert '{"factor":0.5}' in plain
+    assert "factor=0.5" in plain
 
 
 def test_an_unknown_feature_is_not_found(amber: Amber) -> None:
