@@ -74,6 +74,12 @@ class VideoTrack:
         #: Presentation times of the presented packets in decode order; None where the container has none.
         self.ticks: list[int | None] = []
         self.discarded_count = 0
+        #: AVI has no times of presentation, and what the demuxer puts there follows the order of decoding.
+        self._has_decode_times_only = stream.container.format.name == "avi"
+
+    def tick_of(self, packet: "Packet[Stream]") -> int | None:
+        """When the packet's frame is shown, as far as the container says; in AVI, when it is its turn to be decoded."""
+        return packet.dts if packet.pts is None or self._has_decode_times_only else packet.pts
 
     def take(self, packet: "Packet[Stream]", data: bytes) -> list[bytes]:
         """Take the next packet; its units, after the parameter sets that the container declared for it."""
@@ -87,7 +93,7 @@ class VideoTrack:
             self.discarded_count += 1
             return declared + self.digest.split(data)
         if is_shown(self.codec, data):
-            self.ticks.append(packet.pts if packet.pts is not None else packet.dts)
+            self.ticks.append(self.tick_of(packet))
         return declared + self.digest.add(data)
 
     @property
