@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_job, disk, planning, warm_ask
+from benchmarks import cold_job, disk, naming, planning, warm_ask
 from benchmarks.measure import Answer, machine
 from benchmarks.subject import the_film
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-NAMES = ("cold_job", "warm_ask", "planning", "disk")
+NAMES = ("cold_job", "warm_ask", "planning", "disk", "naming")
 
 
 def main() -> None:
@@ -50,6 +50,8 @@ def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) ->
             yield warm_ask.measure(film, max(rounds, 5), home)
         if "disk" in chosen:
             yield disk.measure(film, home)
+        if "naming" in chosen:
+            yield naming.measure(film, max(rounds, 5))
         if "planning" in chosen:
             yield planning.measure_somewhere(keys, rounds)
 

@@ -2,26 +2,22 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
-import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
 
 from jasper.encode import KeyPacer, VideoEncoder, encode_encoder
-from jasper.errors import FrameOutOfRangeError, MediaIOError
+from jasper.errors import FrameOutOfRangeError, MediaIOError, NoAudioError
 from jasper.frames import FrameTimes
-from jasper.media import MediaFile
 from jasper.mp4 import AudioTrackPlan, VideoTrackPlan, write_mp4
 from jasper.profile import HOUSE_1, Profile
+from jasper.samples import Samples, SpanReader
 from jasper.shape import Scaler
 from jasper.sound import AacEncoder
 from jasper.video import Cursor
-
-#: Decoding of sound begins this much early, so that the first samples have what they overlap with.
-_LEAD_SECONDS = Fraction(1, 5)
 
 
 def cut_clip(
@@ -98,44 +94,24 @@ def _pictures(
 def _sound(
     encode: Path, span: tuple[Fraction, Fraction], scratch: Path, profile: Profile
 ) -> AudioTrackPlan | None:
-    with MediaFile(encode) as media:
-        if not media.audio_streams:
-            return None
-        context = media.audio_streams[0].codec_context
-        encoder = AacEncoder(scratch / "audio.spool", profile, context.channels)
-        try:
-            for frame, seconds in _samples(media, span):
-                encoder.take(frame, seconds)
-            return encoder.finish(Fraction(0))
-        finally:
-            encoder.close()
-
-
-def _samples(media: MediaFile, span: tuple[Fraction, Fraction]) -> Iterator[tuple[AudioFrame, Fraction]]:
-    """Decoded sound within the span, with the time of its first sample counted from the span's start."""
-    stream = media.audio_streams[0]
-    base = stream.time_base or Fraction(1, 48000)
     try:
-        media.container.seek(int((span[0] - _LEAD_SECONDS) / base), stream=stream)
-        for frame in media.container.decode(stream):
-            if frame.pts is None:
-                continue
-            begins = frame.pts * base
-            if begins >= span[1]:
-                return
-            first = max(0, round((span[0] - begins) * frame.sample_rate))
-            last = min(frame.samples, round((span[1] - begins) * frame.sample_rate))
-            if first < last:
-                yield _part(frame, first, last), begins + Fraction(first, frame.sample_rate) - span[0]
-    except av.error.FFmpegError:
-        # A clip whose sound ends early is still the clip; its pictures are exact.
-        return
+        reader = SpanReader(encode)
+    except NoAudioError:
+        return None
+    rate = profile.audio_rate
+    channels: Literal[1, 2] = 1 if reader.channels == 1 else 2
+    encoder = AacEncoder(scratch / "audio.spool", profile, channels)
+    try:
+        for block in reader.read(round(span[0] * rate), round(span[1] * rate), rate=rate, channels=channels):
+            encoder.take(_frame(block, rate), None)
+        return encoder.finish(Fraction(0))
+    finally:
+        encoder.close()
+        reader.close()
 
 
-def _part(frame: AudioFrame, first: int, last: int) -> AudioFrame:
-    if (first, last) == (0, frame.samples):
-        return frame
-    planes = np.ascontiguousarray(frame.to_ndarray()[:, first:last], dtype=np.float32)
-    part = AudioFrame.from_ndarray(planes, format=frame.format.name, layout=frame.layout.name)
-    part.sample_rate = frame.sample_rate
-    return part
+def _frame(block: Samples, rate: int) -> AudioFrame:
+    layout = "mono" if block.shape[0] == 1 else "stereo"
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout=layout)
+    frame.sample_rate = rate
+    return frame

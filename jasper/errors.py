@@ -4,9 +4,11 @@ MediaError
 ├── UnreadableMediaError        not media, or malformed beyond reading
 │   ├── EncryptedMediaError
 │   └── NoMediaError            neither video nor audio
-│       └── NoVideoError
+│       ├── NoVideoError
+│       └── NoAudioError
 ├── CorruptMediaError           media whose content cannot be decoded
 ├── FrameOutOfRangeError        no such frame
+├── SpanOutOfRangeError         no such span of time
 ├── TimelineConflictError       the same content, at other times
 ├── SourceChangedError          the file no longer holds the asset
 └── MediaIOError                the file cannot be read or written; may pass by itself
@@ -41,12 +43,20 @@ class NoVideoError(NoMediaError):
     """The file holds no video."""
 
 
+class NoAudioError(NoMediaError):
+    """The file holds no sound."""
+
+
 class CorruptMediaError(MediaError):
     """The media's content cannot be decoded."""
 
 
 class FrameOutOfRangeError(MediaError, IndexError):
     """There is no such frame."""
+
+
+class SpanOutOfRangeError(MediaError, IndexError):
+    """There is no such span of time."""
 
 
 class TimelineConflictError(MediaError):

@@ -54,6 +54,17 @@ class Identity:
     #: When the frames are shown, counted from the first; None without video.
     times: FrameTimes | None = field(compare=False)
 
+    def check_timeline(self, recorded: FrameTimes | None) -> None:
+        """Compare with the frame times that were recorded when the asset was first seen.
+
+        Where the timing is a rate, times follow from it and are never in conflict.
+
+        Raises:
+            TimelineConflictError: A frame is shown more than 2 ms earlier or later than recorded.
+        """
+        if self.rate is None and self.times is not None and recorded is not None:
+            recorded.check_agrees(self.times)
+
 
 class VideoTrack:
     """One video stream while it is read."""
@@ -74,6 +85,17 @@ class VideoTrack:
         #: Presentation times of the presented packets in decode order; None where the container has none.
         self.ticks: list[int | None] = []
         self.discarded_count = 0
+        #: AVI has no times of presentation, and what the demuxer puts there follows the order of decoding.
+        self._has_decode_times_only = stream.container.format.name == "avi"
+
+    @property
+    def announced_count(self) -> int:
+        """Packets that the container announces; 0 if it does not, or as AVI counts turns that pass without a picture."""
+        return 0 if self._has_decode_times_only else self.stream.frames
+
+    def tick_of(self, packet: "Packet[Stream]") -> int | None:
+        """When the packet's frame is shown, as far as the container says; in AVI, when it is its turn to be decoded."""
+        return packet.dts if packet.pts is None or self._has_decode_times_only else packet.pts
 
     def take(self, packet: "Packet[Stream]", data: bytes) -> list[bytes]:
         """Take the next packet; its units, after the parameter sets that the container declared for it."""
@@ -87,7 +109,7 @@ class VideoTrack:
             self.discarded_count += 1
             return declared + self.digest.split(data)
         if is_shown(self.codec, data):
-            self.ticks.append(packet.pts if packet.pts is not None else packet.dts)
+            self.ticks.append(self.tick_of(packet))
         return declared + self.digest.add(data)
 
     @property
@@ -231,7 +253,7 @@ class Reading:
     def is_partial(self) -> bool:
         """Whether less was read than the container announces."""
         announced = any(
-            track.stream.frames > len(track.ticks) + track.discarded_count for track in self.videos
+            track.announced_count > len(track.ticks) + track.discarded_count for track in self.videos
         )
         return self._is_broken or announced or is_cut_short(self.media.path)
 

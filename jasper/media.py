@@ -168,11 +168,13 @@ class MediaFile:
             if stream not in streams:
                 stream.discard = Discard.all
         self._refuse_encrypted(streams)
+        # Only of these does libavformat say it packet by packet; asking all others costs a tenth of reading them.
+        may_be_encrypted = "mov" in self.container.format.name
         try:
             for packet in self.container.demux(streams):
                 if not packet.size:
                     continue
-                if side_data(packet, "encryption_info") is not None:
+                if may_be_encrypted and side_data(packet, "encryption_info") is not None:
                     raise EncryptedMediaError(f"{_shown(self.path)} is encrypted; supply it decrypted")
                 yield packet.stream, packet
         except (av.error.FFmpegError, OSError) as error:

@@ -97,7 +97,7 @@ class Pictures:
     def take(self, portion: Portion) -> None:
         """Take the next packet."""
         packet, number = portion.packet, len(self._ticks)
-        self._ticks.append(packet.pts if packet.pts is not None else packet.dts)
+        self._ticks.append(self.track.tick_of(packet))
         if packet.is_discard:
             self._hidden.add(number)
         if self._is_h264:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import av.error
 import numpy as np
@@ -16,10 +16,11 @@ from av.video.frame import VideoFrame
 
 from jasper.bitstream import read_framing, split_units
 from jasper.decode import VideoDecoder
-from jasper.errors import CorruptMediaError, FrameOutOfRangeError, NoVideoError
+from jasper.errors import CorruptMediaError, FrameOutOfRangeError, NoVideoError, SpanOutOfRangeError
 from jasper.frames import Frame, FrameBatch, FrameTimes, Pixels, Ticks
 from jasper.media import MediaFile, ProgressCallback
 from jasper.pipeline import read_ahead
+from jasper.samples import Samples, SpanReader
 from jasper.shape import Scaler
 
 #: Frames that go through the read-ahead queue at once: handing over each by itself would cost more than its pixels.
@@ -268,6 +269,63 @@ class Video:
             yield frame
             if done % _CHUNK_FRAMES == 0 or done == total:
                 progress(done, total)
+
+    def samples_between(
+        self,
+        start_seconds: float | Fraction = 0,
+        end_seconds: float | Fraction | None = None,
+        *,
+        rate: int = 48_000,
+        channels: Literal[1, 2] = 2,
+    ) -> Samples:
+        """The sound from `start_seconds` up to `end_seconds`, on the timeline of the frames.
+
+        Its samples are those numbered `round(start_seconds * rate)` to `round(end_seconds * rate)`, the last one left
+        out, so spans that adjoin neither overlap nor leave a gap.
+        Where there is no sound, before it begins, in a gap, or after it ended, there is silence.
+        Noise that AAC lets a decoder make up is another one in each span.
+
+        Args:
+            start_seconds: Where to begin; 0 is when the first frame is shown.
+            end_seconds: Where to end; None for the end of the last frame.
+            rate: Samples a second; resampled where the sound has another.
+            channels: 1 or 2. One channel is given twice; two make one by their mean, more are mixed as usual.
+
+        Returns:
+            float32, shape (channels, samples), full scale at -1 and 1.
+
+        Raises:
+            NoAudioError: The video has no sound; a scan proxy never has.
+            SpanOutOfRangeError: The span reaches beyond the video, or ends before it begins.
+            MediaIOError: The file cannot be read.
+        """
+        first, last = self._span(start_seconds, end_seconds, rate)
+        found: Samples = np.zeros((channels, last - first), dtype=np.float32)
+        reader = SpanReader(self.path)
+        try:
+            at = 0
+            for block in reader.read(first, last, rate=rate, channels=channels):
+                found[:, at : at + block.shape[1]] = block
+                at += block.shape[1]
+        finally:
+            reader.close()
+        return found
+
+    def _span(self, start: float | Fraction, end: float | Fraction | None, rate: int) -> tuple[int, int]:
+        """The numbers of the first sample and the one after the last."""
+        length = self.times.duration
+        try:
+            first, last = (
+                round(Fraction(start) * rate),
+                round(Fraction(length if end is None else end) * rate),
+            )
+        except (ValueError, OverflowError):
+            first, last = -1, -1
+        if not 0 <= first <= last <= round(length * rate):
+            raise SpanOutOfRangeError(
+                f"there is no sound from {start} s to {end} s; the video goes from 0 s to {float(length)} s"
+            )
+        return first, last
 
     def still(self, index: int, *, width: int | None = None) -> bytes:
         """A frame as a JPEG file.

@@ -22,6 +22,7 @@ from jasper.errors import MediaIOError, NoVideoError
 from jasper.identity import identify
 from tests.algorithms.features import rows
 from tests.algorithms.pictures import black, fade, film, scene
+from tests.jasper.making import ffmpeg
 
 SHARED = Path(__file__).parents[2] / "../shared"
 
@@ -207,3 +208,32 @@ def test_a_film_without_shots_has_no_embeddings(conversation_standard: Standard,
     found = shot_embeddings(conversation_standard, empty, encoder)
     assert found.vectors.shape == (0, 1280) and found.vectors.dtype == np.float32
     assert duplicate_groups(found).first_shot.shape == (0,)
+
+
+JOINS = {
+    "mp4": (Fraction(24000, 1001), ("-c:v", "libx264", "-preset", "veryfast", "-threads", "1")),
+    "mkv": (
+        Fraction(25),
+        ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:pools=1"),
+    ),
+    "mov": (Fraction(30000, 1001), ("-c:v", "prores_ks")),
+    "ts": (Fraction(50), ("-c:v", "mpeg2video", "-q:v", "2", "-bf", "2")),
+    "webm": (Fraction(60), ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")),
+}
+
+
+@pytest.mark.parametrize("container", JOINS)
+def test_joined_clips_cut_exactly_where_they_were_joined(container: str, tmp_path: Path) -> None:
+    rate, coding = JOINS[container]
+    lengths = (12, 60, 31, 12, 45, 17)
+    names = []
+    for number, length in enumerate(lengths):
+        clip = film(scene(number + 1, length), tmp_path / f"{number}.mp4", rate=rate)
+        names.append(tmp_path / f"{number}-coded.{container}")
+        ffmpeg("-i", clip, *coding, names[-1])
+    (tmp_path / "list.txt").write_text("".join(f"file '{name}'\n" for name in names))
+    joined = tmp_path / f"joined.{container}"
+    ffmpeg("-f", "concat", "-safe", 0, "-i", tmp_path / "list.txt", "-c", "copy", joined)
+    ends = np.cumsum(lengths).tolist()
+    found = _shots(shots(_standard(_source(joined), tmp_path / "standard")))
+    assert found == list(zip([0, *ends[:-1]], ends, strict=True))

@@ -79,6 +79,15 @@ def test_an_algorithm_in_a_file_is_memoized_and_listed(
     assert listed >= {"standard", "shots", "match_pairs", "brightness", "contrast"}
 
 
+def test_the_example_that_listens_hears_the_tone(
+    desk: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMBER_ALGORITHMS", "algorithms:ALGORITHMS,loudness.py")
+    found = json.loads(run(["amber", "get", "loudness", "film.mp4", "--json"], "").stdout)
+    # ffmpeg's tone has an eighth of full scale.
+    assert [row["level"] for row in found["rows"]] == pytest.approx([0.125 / 2**0.5] * 3, abs=0.003)
+
+
 def test_a_value_is_checked_by_sha256sum_and_damage_is_noticed(desk: Path, run: Run, tmp_path: Path) -> None:
     shown = json.loads(run(["amber", "get", "shots", "film.mp4", "--json"], "").stdout)
     sha256 = shown["value"]["sha256"]

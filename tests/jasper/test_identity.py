@@ -8,95 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from jasper.errors import TimelineConflictError
+from jasper.frames import FrameTimes
 from jasper.identity import identify
-from tests.jasper.making import ffmpeg, make_film, remux, sha256
-
-CONTAINERS = ("mp4", "mov", "mkv", "ts")
-
-
-def tagged(film: Path, out: Path) -> Path:
-    return remux(film, out, "-metadata", "title=Another title", "-metadata", "comment=x")
-
-
-def with_chapter(film: Path, out: Path) -> Path:
-    chapters = out.with_suffix(".txt")
-    chapters.write_text(";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=One\n")
-    ffmpeg("-i", film, "-i", chapters, "-map", "0:v", "-map", "0:a", "-map_metadata", 1, "-c", "copy", out)
-    return out
-
-
-def with_cover(film: Path, out: Path) -> Path:
-    picture = out.with_suffix(".png")
-    ffmpeg("-f", "lavfi", "-i", "color=red:size=64x64", "-frames:v", 1, picture)
-    if out.suffix == ".mkv":
-        return remux(film, out, "-attach", picture, "-metadata:s:t", "mimetype=image/png")
-    ffmpeg(
-        "-i", film, "-i", picture, "-map", "0:v", "-map", "0:a", "-map", "1:v", "-c", "copy", "-disposition:v:1",
-        "attached_pic", out,
-    )  # fmt: skip
-    return out
-
-
-def with_subtitles(film: Path, out: Path) -> Path:
-    lines = out.with_suffix(".srt")
-    lines.write_text("1\n00:00:00,000 --> 00:00:02,500\nHello\n")
-    codec = "srt" if out.suffix == ".mkv" else "mov_text"
-    ffmpeg("-i", film, "-i", lines, "-map", "0", "-map", "1", "-c", "copy", "-c:s", codec, out)
-    return out
-
-
-def audio_first(film: Path, out: Path) -> Path:
-    ffmpeg("-i", film, "-map", "0:a", "-map", "0:v", "-c", "copy", out)
-    return out
-
-
-def plain(film: Path, out: Path) -> Path:
-    return remux(film, out)
-
-
-def faststart(film: Path, out: Path) -> Path:
-    return remux(film, out, "-movflags", "+faststart")
-
-
-def fragmented(film: Path, out: Path) -> Path:
-    return remux(film, out, "-movflags", "+frag_keyframe+empty_moov")
-
-
-def shifted(film: Path, out: Path) -> Path:
-    return remux(film, out, "-output_ts_offset", 3)
-
-
-SAME = [
-    (change, container) for container in CONTAINERS for change in (plain, tagged, audio_first, shifted)
-] + [
-    (with_chapter, "mp4"),
-    (with_chapter, "mkv"),
-    (with_cover, "mp4"),
-    (with_cover, "mkv"),
-    (with_subtitles, "mp4"),
-    (with_subtitles, "mkv"),
-    (faststart, "mp4"),
-    (faststart, "mov"),
-    (fragmented, "mp4"),
-    (plain, "flv"),
-]
-
-
-@pytest.mark.parametrize(("change", "container"), SAME, ids=lambda v: getattr(v, "__name__", v))
-def test_what_a_container_changes_leaves_the_asset(
-    film: Path, tmp_path: Path, change, container: str
-) -> None:
-    changed = change(film, tmp_path / f"changed.{container}")
-    before, after = identify(film), identify(changed)
-    assert sha256(film) != sha256(changed)
-    assert after.asset == before.asset
-    assert (after.frame_count, after.rate) == (72, Fraction(24))
-
-
-@pytest.mark.parametrize("container", ["mov", "mkv", "ts", "flv"])
-def test_there_and_back_is_the_same_asset(film: Path, tmp_path: Path, container: str) -> None:
-    there = remux(film, tmp_path / f"there.{container}")
-    assert identify(remux(there, tmp_path / "back.mp4")).asset == identify(film).asset
+from tests.jasper.making import ffmpeg, make_film, remux
 
 
 def test_a_renamed_and_touched_file_is_the_same_asset(film: Path, tmp_path: Path) -> None:
@@ -156,11 +71,40 @@ DIFFERENT = (
     retimed,
     encoded_again,
 )
+#: Containers that cannot say how a picture is turned.
+NEVER_TURNED = ("ts",)
 
 
+@pytest.mark.parametrize("container", ["mp4", "mov", "mkv", "ts"])
 @pytest.mark.parametrize("change", DIFFERENT, ids=lambda change: change.__name__)
-def test_what_changes_the_content_makes_another_asset(film: Path, tmp_path: Path, change) -> None:
-    assert identify(change(film, tmp_path / "changed.mp4")).asset != identify(film).asset
+def test_what_changes_the_content_makes_another_asset(
+    film: Path, tmp_path: Path, change, container: str
+) -> None:
+    changed = identify(change(film, tmp_path / f"changed.{container}")).asset
+    is_lost = container in NEVER_TURNED and change in (turned, mirrored)
+    assert (changed == identify(film).asset) == is_lost
+
+
+def test_a_container_that_drops_the_turn_makes_another_asset(film: Path, tmp_path: Path) -> None:
+    upright = turned(film, tmp_path / "turned.mp4")
+    dropped = identify(remux(upright, tmp_path / "dropped.ts"))
+    assert dropped.rotation == 0
+    assert dropped.asset == identify(film).asset != identify(upright).asset
+
+
+@pytest.mark.parametrize(
+    "how", [("-ar", 44100, "-ac", 2), ("-ar", 48000, "-ac", 1)], ids=["rate", "channels"]
+)
+def test_the_same_samples_at_another_rate_or_on_other_channels_are_another_asset(
+    tmp_path: Path, how: tuple[object, ...]
+) -> None:
+    raw = tmp_path / "samples.raw"
+    raw.write_bytes(bytes(range(256)) * 4 * 750)
+    usual, other = tmp_path / "usual.wav", tmp_path / "other.wav"
+    ffmpeg("-f", "s16le", "-ar", 48000, "-ac", 2, "-i", raw, "-c", "copy", usual)
+    ffmpeg("-f", "s16le", *how, "-i", raw, "-c", "copy", other)
+    assert usual.read_bytes()[-1000:] == other.read_bytes()[-1000:]
+    assert identify(usual).asset != identify(other).asset
 
 
 def test_all_changes_make_assets_of_their_own(film: Path, tmp_path: Path) -> None:
@@ -176,34 +120,6 @@ def test_a_turned_video_says_how(film: Path, tmp_path: Path) -> None:
     # The option turns counter-clockwise.
     found = identify(turned(film, tmp_path / "turned.mp4"))
     assert (found.rotation, found.width, found.height) == (270, 180, 320)
-
-
-CODECS = {
-    "hevc": (
-        "libx265",
-        ("-preset", "ultrafast", "-x265-params", "log-level=none:pools=1"),
-        ("mp4", "mkv", "mov", "ts"),
-    ),
-    "av1": ("libsvtav1", ("-preset", 13, "-svtav1-params", "lp=1"), ("mp4", "mkv")),
-    "vp9": ("libvpx-vp9", ("-deadline", "realtime", "-cpu-used", 8), ("mp4", "mkv", "webm")),
-    "mpeg2video": ("mpeg2video", ("-q:v", 4, "-bf", 2), ("mp4", "mkv", "ts")),
-    "mpeg4": ("mpeg4", ("-q:v", 4), ("mp4", "mkv", "mov")),
-    "prores": ("prores_ks", (), ("mov", "mkv")),
-}
-
-
-@pytest.mark.parametrize("name", CODECS)
-def test_other_codecs_keep_their_asset_across_containers(tmp_path: Path, name: str) -> None:
-    encoder, settings, containers = CODECS[name]
-    audio = ("-c:a", "libopus", "-ac", 2) if "webm" in containers else ("-c:a", "aac")
-    pixel_format = "yuv422p10le" if name == "prores" else "yuv420p"
-    first = make_film(
-        tmp_path / f"film.{containers[0]}", codec=encoder, size="160x90", pixel_format=pixel_format, video=settings, audio=audio
-    )  # fmt: skip
-    found = identify(first)
-    assert (found.video_codec, found.frame_count, found.rate) == (name, 72, Fraction(24))
-    for container in containers[1:]:
-        assert identify(remux(first, tmp_path / f"again.{container}")).asset == found.asset, container
 
 
 def test_samples_are_the_same_in_either_byte_order(tmp_path: Path) -> None:
@@ -225,15 +141,54 @@ def test_every_container_shows_the_same_rate(tmp_path: Path, rate: str) -> None:
         assert identify(path).rate == Fraction(rate), path.suffix
 
 
-def test_uneven_times_follow_no_rate(tmp_path: Path) -> None:
+def test_uneven_times_follow_no_rate(uneven: Path) -> None:
+    found = identify(uneven)
+    assert found.rate is None
+    assert found.times is not None and len(found.times) == found.frame_count
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Path:
+    """A film whose frames come at uneven times, to a twelve thousandth of a second."""
     made = tmp_path / "uneven.mp4"
     ffmpeg(
         "-f", "lavfi", "-i", "testsrc2=size=64x36:rate=24:duration=2", "-vf", "setpts=PTS+0.3*sin(N)/TB/24",
         "-fps_mode", "vfr", "-enc_time_base", "1:12288", "-c:v", "libx264", made,
     )  # fmt: skip
-    found = identify(made)
-    assert found.rate is None
-    assert found.times is not None and len(found.times) == found.frame_count
+    return made
+
+
+def test_uneven_times_are_the_same_through_the_clock_of_another_container(
+    uneven: Path, tmp_path: Path
+) -> None:
+    known = identify(uneven)
+    for container in ("mkv", "ts", "mov"):
+        again = identify(remux(uneven, tmp_path / f"again.{container}", "-output_ts_offset", 2))
+        assert again.asset == known.asset
+        again.check_timeline(known.times)
+
+
+@pytest.mark.parametrize(("late", "agrees"), [(0.0015, True), (0.003, False)])
+def test_a_known_asset_at_other_uneven_times_is_a_conflict(
+    uneven: Path, tmp_path: Path, late: float, agrees: bool
+) -> None:
+    moved = tmp_path / "moved.mp4"
+    after = f"gte(N\\,20)*{late}/TB"
+    times = f"setts=pts=PTS+{after}:dts=DTS+{after}"
+    ffmpeg("-i", uneven, "-c", "copy", "-bsf:v", times, "-video_track_timescale", 12288, moved)
+    known, again = identify(uneven), identify(moved)
+    assert again.asset == known.asset
+    if agrees:
+        again.check_timeline(known.times)
+    else:
+        with pytest.raises(TimelineConflictError, match="here it is shown at"):
+            again.check_timeline(known.times)
+
+
+def test_a_rate_has_no_conflicts(film: Path) -> None:
+    found = identify(film)
+    found.check_timeline(None)
+    found.check_timeline(FrameTimes([0, 1], Fraction(1)))
 
 
 def test_an_identity_says_what_the_file_is(film: Path) -> None:

@@ -13,7 +13,7 @@ from jasper.errors import CorruptMediaError, FrameOutOfRangeError, MediaIOError
 from jasper.frames import FrameTimes
 from jasper.identity import identify
 from jasper.standardize import Standardized, standardize
-from jasper.video import Video
+from jasper.video import Cursor, Video
 from tests.jasper.making import ffmpeg, raw_frames
 
 
@@ -114,6 +114,53 @@ def test_a_still_is_a_jpeg_of_the_frame(video: Video) -> None:
     assert (picture.format, picture.size) == ("JPEG", (160, 90))
     whole = Image.open(io.BytesIO(video.still(40)))
     assert worst_difference(np.asarray(whole), video.frames_at([40]).data[0].tobytes()) < 4
+
+
+@pytest.fixture
+def entered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows by each file that is opened for reading frames, and by each seek in one."""
+    counted: list[str] = []
+    opening, seeking = Cursor.__init__, Cursor._seek
+
+    def opens(cursor: Cursor, *given) -> None:
+        counted.append("open")
+        opening(cursor, *given)
+
+    def seeks(cursor: Cursor, key: int) -> None:
+        counted.append("seek")
+        seeking(cursor, key)
+
+    monkeypatch.setattr(Cursor, "__init__", opens)
+    monkeypatch.setattr(Cursor, "_seek", seeks)
+    return counted
+
+
+@pytest.mark.parametrize("start", [0, 37])
+def test_a_sequential_reader_never_waits_for_a_seek(video: Video, entered: list[str], start: int) -> None:
+    assert len(list(video.frames_between(start))) == 72 - start
+    assert entered == ["open", "seek"]
+
+
+def test_frames_asked_one_after_the_other_are_entered_once(video: Video, entered: list[str]) -> None:
+    assert [int(video.frames_at([index]).indices[0]) for index in range(72)] == list(range(72))
+    assert entered == ["seek"]
+
+
+def test_frames_are_ready_before_they_are_asked_for(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded, enough = [], threading.Event()
+    going = Cursor.next
+
+    def goes(cursor: Cursor):
+        decoded.append(1)
+        if len(decoded) == 64:
+            enough.set()
+        return going(cursor)
+
+    monkeypatch.setattr(Cursor, "next", goes)
+    reading = video.frames_between()
+    assert next(reading).index == 0
+    assert enough.wait(30), "the reader asked for one frame, and 64 are decoded meanwhile"
+    reading.close()  # type: ignore[attr-defined]
 
 
 def test_an_abandoned_reading_leaves_no_thread(video: Video) -> None:
