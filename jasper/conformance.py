@@ -9,6 +9,7 @@ from av.video.frame import VideoFrame
 from jasper.bitstream import MalformedBitstreamError, have_one_set_an_id, is_idr, is_slice
 from jasper.identity import VideoTrack
 from jasper.profile import Profile
+from jasper.tone import transfer_of
 
 #: Slices of an ordinary picture, and of one that decoding can start at.
 _PLAIN_SLICES = frozenset({1, 5})
@@ -54,9 +55,11 @@ class Conformance:
             self._object("its size or layout changes")
         if frame.interlaced_frame:
             self._object("it is interlaced")
+        if transfer_of(frame) is not None:
+            self._object("its dynamic range is high")
 
     def see_shape(self, sample_aspect: Fraction, *, is_upright: bool) -> None:
-        """Look at how frames are shown."""
+        """Look at how frames are shown; once for all, and again where that changes."""
         if sample_aspect != 1:
             self._object("its pixels are not square")
         if not is_upright:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av.error
 from av.codec.context import CodecContext, ThreadType
@@ -14,11 +15,22 @@ from jasper.bitstream import with_start_codes
 
 #: More threads than this gain nothing on pictures of ordinary size.
 _MOST_THREADS = 8
+#: Memory for the frames that a decoder's threads work at, each at one of its own.
+_THREADS_BYTES = 256 * 1024 * 1024
 
 
-def decoding_threads() -> int:
-    """Threads for a decoder that must be quick: as many as there are processors. Frames do not depend on it."""
-    return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+def decoding_threads(width: int = 0, height: int = 0) -> int:
+    """Threads for a decoder that must be quick: as many as there are processors, fewer for huge frames.
+
+    Frames do not depend on it.
+    """
+    affordable = _THREADS_BYTES // max(1, frame_bytes(width, height))
+    return max(1, min(_MOST_THREADS, len(os.sched_getaffinity(0)), affordable))
+
+
+def frame_bytes(width: int, height: int) -> int:
+    """About what a decoded frame takes in memory: ten bits a sample, colour at half the resolution."""
+    return width * height * 3
 
 
 class VideoDecoder:
@@ -73,9 +85,11 @@ class VideoDecoder:
             return []
 
 
-def decode_h264(packets: Iterator[list[bytes]], threads: int) -> Iterator[VideoFrame]:
-    """The frames of bare H.264 packets, in presentation order."""
+def decode_h264(packets: Iterator[list[bytes]], threads: int) -> Iterator[tuple[VideoFrame, Fraction]]:
+    """The frames of bare H.264 packets, in presentation order, each with the shape of pixels known by then."""
     decoder = VideoDecoder.for_h264(threads)
     for number, units in enumerate(packets):
-        yield from decoder.decode_units(units, number)
-    yield from decoder.flush()
+        for frame in decoder.decode_units(units, number):
+            yield frame, decoder.context.sample_aspect_ratio or Fraction(1)
+    for frame in decoder.flush():
+        yield frame, decoder.context.sample_aspect_ratio or Fraction(1)

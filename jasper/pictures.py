@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 
 from jasper.bitstream import is_idr, is_slice, split_units, with_lengths
 from jasper.conformance import Conformance
-from jasper.decode import VideoDecoder, decode_h264, decoding_threads
+from jasper.decode import VideoDecoder, decode_h264, decoding_threads, frame_bytes
 from jasper.encode import KeyPacer, VideoEncoder, encode_encoder, proxy_encoder
 from jasper.errors import CorruptMediaError
 from jasper.frames import FrameTimes
@@ -20,7 +20,7 @@ from jasper.identity import Portion, VideoTrack
 from jasper.mp4 import VideoTrackPlan
 from jasper.pipeline import Worker
 from jasper.profile import Profile, encode_size, proxy_size
-from jasper.shape import Scaler, Turner
+from jasper.shape import Scaler, Shaper
 from jasper.spool import PacketSpool
 from jasper.timing import presented_ticks
 
@@ -76,11 +76,12 @@ class Pictures:
         self._profile = profile
         self.conformance = Conformance(track, profile)
         self._is_h264 = track.codec == "h264"
+        threads = decoding_threads(track.width, track.height)
         if self._is_h264:
-            self._decoder = VideoDecoder.for_h264(decoding_threads())
+            self._decoder = VideoDecoder.for_h264(threads)
         else:
             track.finder.stand_aside()
-            self._decoder = VideoDecoder(track.stream.codec_context, decoding_threads())
+            self._decoder = VideoDecoder(track.stream.codec_context, threads)
         self._kept = Kept(scratch / "kept.spool") if self._is_h264 else None
         #: Source ticks by packet number; None where the container has none.
         self._ticks: list[int | None] = []
@@ -118,7 +119,14 @@ class Pictures:
         self.conformance.see_frame(frame)
         number = frame.pts
         self._shown.append(number)
-        self._shaping.put(frame, self._seconds(number))
+        self._shaping.put(frame, self._aspect_now(), self._seconds(number))
+
+    def _aspect_now(self) -> Fraction:
+        """The shape of pixels; where it changes, the decoder knows of it before it shows the first such frame."""
+        aspect = self._decoder.context.sample_aspect_ratio or Fraction(1)
+        if aspect != self._aspect:
+            self.conformance.see_shape(aspect, is_upright=True)
+        return aspect
 
     def _seconds(self, number: int) -> Fraction:
         tick = self._ticks[number]
@@ -134,6 +142,7 @@ class Pictures:
             self.track.finder.stand_aside(frame)
             orientation = self.track.finder.orientation
         aspect = aspect or Fraction(1)
+        self._aspect = self._decoder.context.sample_aspect_ratio or Fraction(1)
         self.conformance.see_frame(frame)
         self.conformance.see_shape(
             aspect, is_upright=orientation.rotation == 0 and not orientation.is_mirrored
@@ -141,19 +150,19 @@ class Pictures:
         sides = (round(frame.width * aspect), frame.height)
         if orientation.swaps_sides:
             sides = (sides[1], sides[0])
-        frame_bytes = max(1, frame.width * frame.height * 3)
         self._shape = Shape(
             encode_size(self._profile, *sides),
             proxy_size(self._profile, *sides),
-            max(2, min(16, _WAITING_BYTES // frame_bytes)),
+            max(1, min(16, _WAITING_BYTES // max(1, frame_bytes(frame.width, frame.height)))),
         )
-        self._first, self._orientation = frame, orientation
+        self._orientation = orientation
         if self._kept is not None and self.conformance.problem is not None:
             self._kept.spool.close()
             self._kept = None
-        return _Shaping(
-            Turner(frame, orientation), self._shape, self._scratch, self._profile, encodes=self._kept is None
-        )
+        return _Shaping(self._shaper(), self._shape, self._scratch, self._profile, encodes=self._kept is None)
+
+    def _shaper(self) -> Shaper:
+        return Shaper(self._orientation, self._shape.encode_size, self._scratch)
 
     def finish_reading(self) -> None:
         """Decode what is still waiting, and wait for all steps.
@@ -247,16 +256,18 @@ class Pictures:
         """Encode from the spool what turned out too late not to conform; the source is not read again."""
         encoder = encode_encoder(self._scratch / "encode.spool", self._shape.encode_size, self._profile)
         scaler, pacer = Scaler(*self._shape.encode_size), KeyPacer(self._profile.key_seconds)
-        turner = Turner(self._first, self._orientation)
+        shaper = self._shaper()
         keys: deque[bool] = deque()
-        for frame in decode_h264(kept.packets(), decoding_threads()):
+        for frame, aspect in decode_h264(
+            kept.packets(), decoding_threads(self.track.width, self.track.height)
+        ):
             if frame.pts is None or frame.pts in self._hidden:
                 continue
             keys.append(pacer.is_due(self._seconds(frame.pts)))
-            for turned in turner.turn(frame):
-                encoder.add(scaler.scale(turned), is_key=keys.popleft())
-        for turned in turner.flush():
-            encoder.add(scaler.scale(turned), is_key=keys.popleft())
+            for shaped in shaper.shape(frame, aspect):
+                encoder.add(scaler.scale(shaped), is_key=keys.popleft())
+        for shaped in shaper.flush():
+            encoder.add(scaler.scale(shaped), is_key=keys.popleft())
         encoder.finish()
         return encoder
 
@@ -278,9 +289,9 @@ class _Shaping:
     """The steps after decoding, each in a thread of its own: shaping with the proxy's encoder, and encoding."""
 
     def __init__(
-        self, turner: Turner, shape: Shape, scratch: Path, profile: Profile, *, encodes: bool
+        self, shaper: Shaper, shape: Shape, scratch: Path, profile: Profile, *, encodes: bool
     ) -> None:
-        self._turner = turner
+        self._shaper = shaper
         self._small = Scaler(*shape.proxy_size)
         self._large = Scaler(*shape.encode_size)
         self._pacer = KeyPacer(profile.key_seconds)
@@ -292,16 +303,16 @@ class _Shaping:
         self._encoding: Worker[tuple[VideoFrame, bool]] | None = None
         if self.encoder is not None:
             self._encoding = Worker("encode", self._encode, shape.depth)
-        self._shaping: Worker[tuple[VideoFrame, bool]] = Worker("shape", self._shape, shape.depth)
+        self._shaping: Worker[tuple[VideoFrame, Fraction, bool]] = Worker("shape", self._shape, shape.depth)
 
-    def put(self, frame: VideoFrame, seconds: Fraction) -> None:
-        self._shaping.put((frame, self.encoder is not None and self._pacer.is_due(seconds)))
+    def put(self, frame: VideoFrame, aspect: Fraction, seconds: Fraction) -> None:
+        self._shaping.put((frame, aspect, self.encoder is not None and self._pacer.is_due(seconds)))
 
-    def _shape(self, item: tuple[VideoFrame, bool]) -> None:
-        frame, is_key = item
+    def _shape(self, item: tuple[VideoFrame, Fraction, bool]) -> None:
+        frame, aspect, is_key = item
         self._keys.append(is_key)
-        for turned in self._turner.turn(frame):
-            self._use(turned)
+        for shaped in self._shaper.shape(frame, aspect):
+            self._use(shaped)
 
     def _use(self, frame: VideoFrame) -> None:
         large = self._large.scale(frame) if self._encoding is not None else None
@@ -316,7 +327,7 @@ class _Shaping:
 
     def finish(self) -> None:
         self._shaping.finish()
-        for frame in self._turner.flush():
+        for frame in self._shaper.flush():
             self._use(frame)
         self.proxy.finish()
         if self._encoding is not None and self.encoder is not None:

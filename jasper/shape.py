@@ -1,20 +1,30 @@
-"""Bringing decoded frames into the standard shape: upright, progressive, square pixels, 8-bit 4:2:0, BT.709."""
+"""Bringing decoded frames into the standard shape: upright, progressive, square pixels, opaque, BT.709."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av.error
 import av.filter
-from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from jasper.probe import Orientation
+from jasper.tone import Transfer, transfer_of, write_table
 
 #: A frame that does not say what its colours mean (ISO/IEC 23091-2).
 _UNSPECIFIED = 2
 
-_TURNS = {0: [], 90: ["transpose=clock"], 180: ["hflip", "vflip"], 270: ["transpose=cclock"]}
+#: A filter's name and its options.
+Step = tuple[str, dict[str, str]]
+
+_TURNS: dict[int, list[Step]] = {
+    0: [],
+    90: [("transpose", {"dir": "clock"})],
+    180: [("hflip", {}), ("vflip", {})],
+    270: [("transpose", {"dir": "cclock"})],
+}
 
 
 class Scaler:
@@ -39,55 +49,50 @@ class Scaler:
             format=self._format,
             src_colorspace=Colorspace.ITU709 if frame.colorspace == _UNSPECIFIED else None,
             dst_colorspace=Colorspace.ITU709 if self._is_yuv else None,
-            dst_color_range=ColorRange.MPEG if self._is_yuv else None,
+            dst_color_range=ColorRange.MPEG if self._is_yuv else ColorRange.JPEG,
             interpolation=Interpolation.AREA,
             threads=1,
         )
 
 
-class Turner:
-    """Deinterlaces, mirrors and turns frames, where they need it; one frame in gives one frame out, in order."""
+class _Filters:
+    """A chain of filters for frames of one size and layout."""
 
-    def __init__(self, first: VideoFrame, orientation: Orientation) -> None:
-        """Decide by the first frame what is needed."""
-        steps = ["bwdif=mode=send_frame:deint=interlaced"] if first.interlaced_frame else []
-        steps += ["hflip"] if orientation.is_mirrored else []
-        steps += _TURNS[orientation.rotation]
-        self._size = (first.width, first.height, first.format.name)
-        self._graph = self._build(steps) if steps else None
+    def __init__(self, like: VideoFrame, steps: list[Step]) -> None:
+        """Build it for frames like this one."""
+        self._graph = av.filter.Graph()
+        self._graph.threads = 1
+        # A buffer that is not told what colours mean has them converted by filters that scale.
+        chain = [
+            self._graph.add(
+                "buffer",
+                video_size=f"{like.width}x{like.height}",
+                pix_fmt=like.format.name,
+                time_base="1/1000",
+                pixel_aspect="1/1",
+                colorspace=str(int(like.colorspace)),
+                range=str(int(like.color_range)),
+            )
+        ]
+        chain += [self._graph.add(name, **options) for name, options in steps]
+        chain.append(self._graph.add("buffersink"))
+        self._graph.link_nodes(*chain).configure()
+        self._count = 0
 
-    def _build(self, steps: list[str]) -> av.filter.Graph:
-        graph = av.filter.Graph()
-        graph.threads = 1
-        width, height, pixel_format = self._size
-        layout = VideoFormat(pixel_format, width, height)
-        chain = [graph.add_buffer(width=width, height=height, format=layout, time_base=Fraction(1, 1000))]
-        for step in steps:
-            name, _, arguments = step.partition("=")
-            chain.append(graph.add(name, arguments))
-        chain.append(graph.add("buffersink"))
-        graph.link_nodes(*chain).configure()
-        return graph
-
-    def turn(self, frame: VideoFrame) -> Iterator[VideoFrame]:
+    def put(self, frame: VideoFrame) -> Iterator[VideoFrame]:
         """Take a frame; those that are ready."""
-        if self._graph is None:
-            yield frame
-            return
-        if (frame.width, frame.height, frame.format.name) != self._size:
-            frame = frame.reformat(*self._size)
         frame.time_base = Fraction(1, 1000)
+        frame.pts = self._count
+        self._count += 1
         self._graph.push(frame)
         yield from self._ready()
 
     def flush(self) -> Iterator[VideoFrame]:
-        """The frames that were still waiting."""
-        if self._graph is not None:
-            self._graph.push(None)
-            yield from self._ready()
+        """The frames that were still waiting; there can be no more after that."""
+        self._graph.push(None)
+        yield from self._ready()
 
     def _ready(self) -> Iterator[VideoFrame]:
-        assert self._graph is not None, "frames are only waiting where there is a graph"
         while True:
             try:
                 frame = self._graph.pull()
@@ -95,3 +100,146 @@ class Turner:
                 return
             assert isinstance(frame, VideoFrame), "a graph of video filters yields video"
             yield frame
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What must be the same for frames that go through one chain of filters."""
+
+    width: int
+    height: int
+    layout: str
+    transfer: Transfer | None
+    is_opaque: bool
+    #: Whether it may be two fields in one.
+    is_woven: bool
+    #: Whether the film's frames are not all of one shape.
+    is_fitted: bool
+
+
+class Shaper:
+    """Deinterlaces, mirrors, turns, lays on black and tone-maps frames, where they need it; frame in, frame out.
+
+    What is needed is seen in each frame, so a film may change in the middle. The size to come is that of the first
+    frame; later ones of another shape are fitted into it, with black around.
+    """
+
+    def __init__(self, orientation: Orientation, size: tuple[int, int], scratch: Path) -> None:
+        """Begin.
+
+        Args:
+            orientation: How every frame is turned.
+            size: The size of the standard encode; frames that need not change come out as large as they are.
+            scratch: A folder for tables of colours.
+        """
+        self._turns: list[Step] = [("hflip", {})] if orientation.is_mirrored else []
+        self._turns += _TURNS[orientation.rotation]
+        self._size = size
+        self._scratch = scratch
+        self._geometry: tuple[int, int, Fraction] | None = None
+        self._is_woven = False
+        self._is_fitted = False
+        self._form: _Form | None = None
+        self._filters: _Filters | None = None
+        self._layer: Scaler | None = None
+        self._tone: _Tone | None = None
+
+    def shape(self, frame: VideoFrame, sample_aspect: Fraction) -> Iterator[VideoFrame]:
+        """Take a frame, and the shape of pixels that the decoder knows now; the frames that are ready."""
+        form = self._form_of(frame, sample_aspect)
+        if form != self._form:
+            yield from self.flush()
+            self._begin(form, frame)
+        if self._filters is None:
+            yield self._toned(frame)
+            return
+        for ready in self._filters.put(self._with_alpha(frame)):
+            yield self._toned(ready)
+
+    def _begin(self, form: _Form, frame: VideoFrame) -> None:
+        self._form = form
+        self._layer = None if form.is_opaque else Scaler(form.width, form.height, "gbrap16le")
+        self._tone = _Tone(form.transfer, self._size, self._scratch) if form.transfer is not None else None
+        steps = self._steps(form)
+        self._filters = _Filters(self._with_alpha(frame), steps) if steps else None
+
+    def _with_alpha(self, frame: VideoFrame) -> VideoFrame:
+        """The frame in the layout in which it can be laid on black, if it needs that."""
+        return frame if self._layer is None else self._layer.scale(frame)
+
+    def flush(self) -> Iterator[VideoFrame]:
+        """The frames that were still waiting."""
+        if self._filters is not None:
+            for ready in self._filters.flush():
+                yield self._toned(ready)
+            self._filters = None
+        self._form = None
+
+    def _form_of(self, frame: VideoFrame, sample_aspect: Fraction) -> _Form:
+        geometry = (frame.width, frame.height, sample_aspect)
+        self._geometry = self._geometry or geometry
+        # What was seen once stays, so that filters which look at neighbours are not begun anew again and again.
+        self._is_fitted = self._is_fitted or geometry != self._geometry
+        self._is_woven = self._is_woven or frame.interlaced_frame
+        return _Form(
+            frame.width,
+            frame.height,
+            frame.format.name,
+            transfer_of(frame),
+            _is_opaque(frame),
+            self._is_woven,
+            self._is_fitted,
+        )
+
+    def _steps(self, form: _Form) -> list[Step]:
+        steps: list[Step] = []
+        if form.is_woven:
+            steps.append(("bwdif", {"mode": "send_frame", "deint": "interlaced"}))
+        if not form.is_opaque:
+            steps.append(("premultiply", {"inplace": "1"}))
+        steps += self._turns
+        if form.is_fitted:
+            steps += _fitting(self._size)
+        return steps
+
+    def _toned(self, frame: VideoFrame) -> VideoFrame:
+        return frame if self._tone is None else self._tone.map(frame)
+
+
+def _is_opaque(frame: VideoFrame) -> bool:
+    return frame.format.name != "pal8" and not any(part.is_alpha for part in frame.format.components)
+
+
+class _Tone:
+    """Brings frames of a high dynamic range to the standard one, at the size of the standard encode."""
+
+    def __init__(self, transfer: Transfer, size: tuple[int, int], scratch: Path) -> None:
+        self._scaler = Scaler(*size, "gbrp16le")
+        self._table = write_table(scratch / f"{transfer.name.lower()}.cube", transfer)
+        self._filters: _Filters | None = None
+
+    def map(self, frame: VideoFrame) -> VideoFrame:
+        small = self._scaler.scale(frame)
+        if self._filters is None:
+            steps: list[Step] = [("lut3d", {"file": str(self._table), "interp": "tetrahedral"})]
+            self._filters = _Filters(small, steps)
+        (mapped,) = self._filters.put(small)
+        return mapped
+
+
+def _fitting(size: tuple[int, int]) -> list[Step]:
+    """Scales each frame, as its own pixels' shape says, into a size, and puts black around it."""
+    width, height = size
+    return [
+        (
+            "scale",
+            {
+                "w": f"max(2,min({width},2*round({height}*dar/2)))",
+                "h": f"max(2,min({height},2*round({width}/dar/2)))",
+                "eval": "frame",
+                "flags": "area",
+            },
+        ),
+        ("setsar", {"sar": "1"}),
+        ("pad", {"w": str(width), "h": str(height), "x": "(ow-iw)/2", "y": "(oh-ih)/2", "eval": "frame"}),
+    ]
