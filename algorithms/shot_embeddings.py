@@ -97,7 +97,7 @@ def shot_embeddings(
 ) -> ShotEmbeddings:
     """Embed the middle frame of each shot.
 
-    The frame is read from the scan proxy and squeezed whole to 224 x 224 by averaging areas.
+    The frame is read from the scan proxy, without black bars, and squeezed whole to 224 x 224 by averaging areas.
     Pictures go through the network in padded batches of one shape, each by one thread,
     so the same frame has the same bytes in every film, at every place.
 
@@ -109,13 +109,17 @@ def shot_embeddings(
     """
     middle = shots.start + (shots.end - shots.start) // 2
     with film.scan() as scan:
-        return ShotEmbeddings(vectors=encoder.encode(_pictures(scan, middle)), middle=middle)
+        rows, columns = film.picture(scan.width, scan.height)
+        pictures = _pictures(scan, middle, rows, columns)
+        return ShotEmbeddings(vectors=encoder.encode(pictures), middle=middle)
 
 
-def _pictures(scan: "Video", indices: Int64[np.ndarray, " n"]) -> Iterator[Picture]:
-    """The frames at these indices, as the network takes them."""
+def _pictures(
+    scan: "Video", indices: Int64[np.ndarray, " n"], rows: slice, columns: slice
+) -> Iterator[Picture]:
+    """The pictures of the frames at these indices, as the network takes them."""
     for start in range(0, len(indices), _BATCH):
-        yield from squeeze(scan.frames_at(indices[start : start + _BATCH]).data)
+        yield from squeeze(scan.frames_at(indices[start : start + _BATCH]).data[:, rows, columns])
         report(min(start + _BATCH, len(indices)), len(indices), "shots")
 
 

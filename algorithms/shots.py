@@ -35,6 +35,8 @@ def shots(
 ) -> Shots:
     """Find the cuts on the scan proxy; hard cuts, and the middle of the black that a film fades through.
 
+    Black bars are left out, so they change neither cuts nor what counts as black. Sound alone has no shots.
+
     Args:
         adaptive_threshold: How many times more than its neighbours (two on each side) a frame must change.
         min_content: How much it must change at least, as a mean over hue, saturation and brightness of 0 to 255.
@@ -49,11 +51,11 @@ def shots(
     from algorithms.adaptive_cuts import cut_points
 
     with film.scan() as scan:
-        width, height = _detector_size(scan.width, scan.height)
+        width, height = _detector_size(film)
+        rows, columns = film.picture(width, height)
         frames = scan.frames_between(width=width, height=height, pixel_format="bgr24", progress=report)
-        cuts = cut_points(
-            (frame.data for frame in frames), adaptive_threshold=adaptive_threshold, min_content=min_content
-        )
+        pictures = (np.ascontiguousarray(frame.data[rows, columns]) for frame in frames)
+        cuts = cut_points(pictures, adaptive_threshold=adaptive_threshold, min_content=min_content)
         edges = [0, *cuts, scan.frame_count] if scan.frame_count else []
         times = [scan.times.time(edge) for edge in edges[:-1]] + [scan.times.duration]
         return _between(edges, times, Fraction(short_seconds))
@@ -72,7 +74,7 @@ def _between(edges: Sequence[int], times: Sequence[Fraction], short_seconds: Fra
     )
 
 
-def _detector_size(width: int, height: int) -> tuple[int, int]:
-    """`width` and `height` scaled so that the longer one is what the detector expects."""
-    scale = _DETECTOR_SIDE / max(width, height)
-    return max(round(width * scale), 1), max(round(height * scale), 1)
+def _detector_size(film: Standard) -> tuple[int, int]:
+    """The size of the scan proxy's frames at which the longer side of the picture is what the detector expects."""
+    scale = _DETECTOR_SIDE / max(film.picture_width, film.picture_height, 1)
+    return max(round(film.proxy_width * scale), 1), max(round(film.proxy_height * scale), 1)

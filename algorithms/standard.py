@@ -16,25 +16,34 @@ if TYPE_CHECKING:
 class Standard:
     """An asset's standard encode, its scan proxy, and the times of its frames."""
 
-    #: H.264, at most 1280 x 720, with its sound: what people see.
+    #: H.264, at most 1280 x 720, with its sound: what people see. Of an asset that is sound alone, the sound.
     encode: File
-    #: Every frame, small: what algorithms read.
+    #: Every frame, small: what algorithms read. Of sound alone, an MP4 without any track.
     proxy: File
     #: Frame index → time on the standard timeline.
     frame_times: File
     #: Frame index → time in the source.
     source_times: File
+    #: 0 for sound alone, as are all sizes.
     frame_count: int
     width: int
     height: int
     proxy_width: int
     proxy_height: int
-    #: Frames a second as a fraction; 0/1 if frame times follow no rate.
+    #: The picture within the scan proxy, in its pixels; what lies around it is black bars.
+    picture_left: int
+    picture_top: int
+    picture_width: int
+    picture_height: int
+    #: Frames a second as a fraction; 0/1 if frame times follow no rate, or there are none.
     rate_numerator: int
     rate_denominator: int
     has_audio: bool
     #: Whether the source's own packets were kept, as it was standard already.
     remuxed: bool
+    #: Stream digests, in hex, of the video and the audio that were used, the main ones of the asset; None if it has none.
+    video_stream: str | None
+    audio_stream: str | None
 
     def video(self) -> "Video":
         """The standard encode, open for reading."""
@@ -47,6 +56,14 @@ class Standard:
         from jasper.video import Video
 
         return Video.open(self.proxy.path, self.frame_times.path)
+
+    def picture(self, width: int, height: int) -> tuple[slice, slice]:
+        """The rows and the columns of the picture, without black bars, in a frame that was scaled to this size."""
+        across, down = width / max(self.proxy_width, 1), height / max(self.proxy_height, 1)
+        left, top = round(self.picture_left * across), round(self.picture_top * down)
+        right = round((self.picture_left + self.picture_width) * across)
+        bottom = round((self.picture_top + self.picture_height) * down)
+        return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
 
     def times(self) -> "FrameTimes":
         """The exact time of every frame."""
@@ -64,24 +81,25 @@ def standard(source: Source) -> Standard:
     Raises:
         SourceLostError: No location holds the asset any more.
         MediaIOError: A location is there and cannot be read, or the results cannot be written; this may pass.
-        NoVideoError: The asset is sound alone.
         CorruptMediaError: The asset cannot be decoded; every location holds the same packets, so no other is tried.
 
     Source: ours (docs/architecture.md).
 
-    Known limits: dynamic range and colours of HDR sources are taken as they are; subtitles and further sound tracks
-    are left out.
+    Known limits: highlights of HDR sources beyond 1,000 cd/m² are white; bars that come and go are taken for picture;
+    subtitles and all tracks but the main video and the main sound are left out.
     """
-    from jasper.errors import MediaIOError, NoVideoError, SourceChangedError, UnreadableMediaError
+    from jasper.errors import MediaIOError, NoMediaError, SourceChangedError, UnreadableMediaError
+    from jasper.frames import FrameTimes
     from jasper.standardize import standardize
 
     tried: dict[Path, str] = {}
     trouble: MediaIOError | None = None
+    times = FrameTimes.from_bytes(source.frame_times) if source.frame_times is not None else None
     for path in source.paths:
         try:
-            return _manifest(standardize(path, scratch(), asset=source.asset, progress=report))
+            return _manifest(standardize(path, scratch(), asset=source.asset, times=times, progress=report))
         except (SourceChangedError, UnreadableMediaError) as error:
-            if isinstance(error, NoVideoError) and _holds(path, source.asset):
+            if isinstance(error, NoMediaError) and _holds(path, source.asset):
                 raise
             tried[path] = "it holds something else now"
             source.mark_changed(path)
@@ -113,8 +131,14 @@ def _manifest(made: "Standardized") -> Standard:
         height=made.height,
         proxy_width=made.proxy_width,
         proxy_height=made.proxy_height,
+        picture_left=made.picture.left,
+        picture_top=made.picture.top,
+        picture_width=made.picture.width,
+        picture_height=made.picture.height,
         rate_numerator=made.rate.numerator if made.rate else 0,
         rate_denominator=made.rate.denominator if made.rate else 1,
         has_audio=made.has_audio,
         remuxed=made.remuxed,
+        video_stream=made.video_stream,
+        audio_stream=made.audio_stream,
     )

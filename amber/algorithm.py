@@ -103,6 +103,8 @@ class Source:
     paths: tuple[Path, ...]
     #: Called with a path that turned out to hold something else.
     mark_changed: Callable[[Path], None] = dataclasses.field(default=lambda path: None, repr=False)
+    #: When its frames are shown, as recorded when it was first seen (docs/format.md); None if a rate says so.
+    frame_times: bytes | None = dataclasses.field(default=None, repr=False)
 
     def lost(self, tried: Mapping[Path, str]) -> SourceLostError:
         """The error to raise when no path could be read; `tried` says why, path by path."""

@@ -191,14 +191,19 @@ class AudioDigest:
             self.aac = found[0]
         return found[1]
 
+    @property
+    def form(self) -> tuple[int, int]:
+        """Samples a second and channels, as far as the container does not change them."""
+        if self.aac is not None and self.aac.channel_configuration:
+            # What the container says may be the core's values or the replicated ones; the header's are the core's.
+            return self.aac.sample_rate, self.aac.channel_configuration
+        return self._rate, self._channels
+
     def finish(self) -> bytes:
         """The digest."""
         if self._pcm is not None:
             self._items.add(self._pcm.digest())
-        rate, channels = self._rate, self._channels
-        if self.aac is not None and self.aac.channel_configuration:
-            # What the container says may be the core's values or the replicated ones; the header's are the core's.
-            rate, channels = self.aac.sample_rate, self.aac.channel_configuration
+        rate, channels = self.form
         self._items.add(f"rate {rate}".encode())
         self._items.add(f"channels {channels}".encode())
         return self._items.digest()

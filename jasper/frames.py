@@ -186,16 +186,23 @@ class FrameTimes:
             )
 
     def save(self, path: Path) -> Path:
-        """Write an Arrow IPC file: one column `tick` (int64), the schema's metadata `time_base` as a fraction."""
+        """Write the bytes that `to_bytes` gives."""
+        path.write_bytes(self.to_bytes())
+        return path
+
+    def to_bytes(self) -> bytes:
+        """An Arrow IPC file: one column `tick` (int64), the schema's metadata `time_base` as a fraction."""
         import pyarrow as pa
 
         schema = pa.schema(
             [pa.field(_TICKS, pa.int64(), nullable=False)],
             metadata={_TIME_BASE: str(self.time_base).encode()},
         )
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, schema) as writer:
             writer.write_batch(pa.record_batch([pa.array(self.ticks)], schema=schema))
-        return path
+        data: bytes = sink.getvalue().to_pybytes()
+        return data
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -204,12 +211,23 @@ class FrameTimes:
         Raises:
             CorruptMediaError: It is no such file.
         """
+        try:
+            return cls.from_bytes(path.read_bytes())
+        except CorruptMediaError as error:
+            raise CorruptMediaError(f"{str(path)!r}: {error}") from error
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what `to_bytes` gave.
+
+        Raises:
+            CorruptMediaError: These are no such bytes.
+        """
         import pyarrow as pa
 
         try:
-            with pa.OSFile(str(path), "rb") as source:
-                table = pa.ipc.open_file(source).read_all()
+            table = pa.ipc.open_file(pa.BufferReader(data)).read_all()
             time_base = Fraction(table.schema.metadata[_TIME_BASE].decode())
             return cls(table[_TICKS].to_numpy(), time_base)
         except (pa.ArrowInvalid, KeyError, ValueError, TypeError) as error:
-            raise CorruptMediaError(f"{str(path)!r} holds no frame times: {error}") from error
+            raise CorruptMediaError(f"the data holds no frame times: {error}") from error

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from jasper.digest import AudioDigest, VideoDigest, asset_hash
 from jasper.errors import MediaIOError, NoMediaError, UnreadableMediaError
 from jasper.frames import FrameTimes
+from jasper.main_track import main_track
 from jasper.media import MediaFile, ProgressCallback, codec_name, side_data
 from jasper.probe import OrientationFinder, is_cut_short, is_shown
 from jasper.timing import STANDARD_RATES, presented_ticks, timing_class
@@ -51,6 +52,9 @@ class Identity:
     rate: Fraction | None
     video_codec: str | None
     audio_codec: str | None
+    #: How many tracks of video and of audio there are; all that is told here is of the main one of each.
+    video_track_count: int
+    audio_track_count: int
     #: When the frames are shown, counted from the first; None without video.
     times: FrameTimes | None = field(compare=False)
 
@@ -85,6 +89,7 @@ class VideoTrack:
         #: Presentation times of the presented packets in decode order; None where the container has none.
         self.ticks: list[int | None] = []
         self.discarded_count = 0
+        self._finished: bytes | None = None
         #: AVI has no times of presentation, and what the demuxer puts there follows the order of decoding.
         self._has_decode_times_only = stream.container.format.name == "avi"
 
@@ -136,9 +141,13 @@ class VideoTrack:
         return FrameTimes.at_rate(STANDARD_RATES[0], len(self.ticks))
 
     def finish(self) -> bytes:
-        """The stream's digest."""
-        found = self.finder.conclude()
-        return self.digest.finish(len(self.ticks), found.rotation, found.is_mirrored, self.rate())
+        """The stream's digest, once everything was read; may be called again."""
+        if self._finished is None:
+            found = self.finder.conclude()
+            self._finished = self.digest.finish(
+                len(self.ticks), found.rotation, found.is_mirrored, self.rate()
+            )
+        return self._finished
 
 
 class AudioTrack:
@@ -152,14 +161,29 @@ class AudioTrack:
         self.extradata = context.extradata if context is not None else None
         self.sample_rate = context.sample_rate if context is not None else 0
         self.channels = context.channels if context is not None else 0
-        self.digest = AudioDigest(self.codec, self.extradata, self.sample_rate, self.channels)
+        self.digest = self.splitter()
         self.time_base = stream.time_base or Fraction(1, 90000)
         self.packet_count = 0
+        #: Bytes of the bare frames.
+        self.size_bytes = 0
+        self._finished: bytes | None = None
+
+    def splitter(self) -> AudioDigest:
+        """What splits this track's packets into bare frames, at its beginning."""
+        return AudioDigest(self.codec, self.extradata, self.sample_rate, self.channels)
 
     def take(self, data: bytes) -> list[bytes]:
         """Take the next packet; the bare frames in it."""
         self.packet_count += 1
-        return self.digest.add(data)
+        frames = self.digest.add(data)
+        self.size_bytes += sum(map(len, frames))
+        return frames
+
+    def finish(self) -> bytes:
+        """The stream's digest, once everything was read; may be called again."""
+        if self._finished is None:
+            self._finished = self.digest.finish()
+        return self._finished
 
 
 @dataclass(frozen=True)
@@ -192,19 +216,38 @@ class Reading:
         self._packet_count = 0
 
     @property
+    def announced_video(self) -> VideoTrack | None:
+        """The video that will most likely turn out to be the main one, by what the container says of it."""
+        return main_track(
+            self.videos,
+            amount=lambda track: track.announced_count,
+            rank=lambda track: (track.width * track.height, track.announced_count),
+        )
+
+    @property
     def main_video(self) -> VideoTrack | None:
-        """The video that is meant: the largest picture, the first among equals."""
-        return max(self.videos, key=lambda track: track.width * track.height, default=None)
+        """The video that is meant, once everything was read: the largest picture, then the most frames."""
+        return main_track(
+            [track for track in self.videos if track.ticks],
+            amount=lambda track: len(track.ticks),
+            rank=lambda track: (track.width * track.height, len(track.ticks)),
+            digest=VideoTrack.finish,
+        )
 
     @property
     def main_audio(self) -> AudioTrack | None:
-        """The sound that is meant: the most channels, the first among equals."""
-        return max(self.audios, key=lambda track: track.channels, default=None)
+        """The sound that is meant, once everything was read: the most channels, then the highest rate, then bytes."""
+        return main_track(
+            [track for track in self.audios if track.packet_count],
+            amount=lambda track: track.size_bytes,
+            rank=lambda track: (track.digest.form[1], track.digest.form[0], track.size_bytes),
+            digest=AudioTrack.finish,
+        )
 
     @property
     def expected_frame_count(self) -> int:
         """Frames that the container announces; 0 if it does not."""
-        track = self.main_video
+        track = self.announced_video
         if track is None:
             return 0
         duration, rate = self.media.container.duration, track.stream.average_rate
@@ -243,7 +286,7 @@ class Reading:
             NoMediaError: No stream had a packet.
         """
         digests = [track.finish() for track in self.videos if track.ticks]
-        digests += [track.digest.finish() for track in self.audios if track.packet_count]
+        digests += [track.finish() for track in self.audios if track.packet_count]
         if not digests:
             raise NoMediaError(
                 f"{str(self.media.path)!r} has no packets of video or audio; it may be cut short"
@@ -289,7 +332,7 @@ def identify(path: Path, *, progress: ProgressCallback | None = None) -> Identit
 def _identity(reading: Reading, digest: "Future[str]") -> Identity:
     media = reading.media
     asset = reading.asset()
-    video = next((track for track in [reading.main_video] if track is not None and track.ticks), None)
+    video = reading.main_video
     audio = reading.main_audio
     times = video.times() if video is not None else None
     seconds = float(times.duration) if times is not None else (media.container.duration or 0) / 1_000_000
@@ -311,6 +354,8 @@ def _identity(reading: Reading, digest: "Future[str]") -> Identity:
         rate=video.rate() if video is not None else None,
         video_codec=video.codec if video is not None else None,
         audio_codec=audio.codec if audio is not None else None,
+        video_track_count=sum(bool(track.ticks) for track in reading.videos),
+        audio_track_count=sum(bool(track.packet_count) for track in reading.audios),
         times=times,
     )
 

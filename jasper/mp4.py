@@ -5,6 +5,7 @@ Layout: ISO/IEC 14496-12 (boxes), 14496-14 (esds), 14496-15 (avcC).
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -18,6 +19,8 @@ from jasper.bitstream import AacConfig, avcc_record
 #: Seconds of one track before the other has its turn.
 _INTERLEAVE_SECONDS = 0.5
 _MATRIX = b"".join(v.to_bytes(4, "big") for v in (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000))
+#: The movie's ticks a second where no video says them.
+_SOUND_CLOCK = 48_000
 _LARGEST_32 = 2**32 - 1
 
 
@@ -55,13 +58,13 @@ class AudioTrackPlan:
     channels: int
 
 
-def write_mp4(out: Path, video: VideoTrackPlan, audio: AudioTrackPlan | None = None) -> Path:
-    """Write the tracks as one file.
+def write_mp4(out: Path, video: VideoTrackPlan | None, audio: AudioTrackPlan | None = None) -> Path:
+    """Write the tracks, as many as there are, as one file.
 
     Raises:
         OSError: A file cannot be read or written.
     """
-    decode_times, delay = decode_schedule(video.times)
+    decode_times, delay = decode_schedule(video.times if video is not None else ())
     chunks = _interleaved(video, decode_times, audio)
     lengths = [sum(sizes) for _, sizes in chunks]
     head = _box(b"ftyp", b"isom", _u32(512), b"isom", b"iso2", b"avc1", b"mp41")
@@ -90,10 +93,12 @@ def decode_schedule(times: Sequence[int]) -> tuple[list[int], int]:
 
 
 def _interleaved(
-    video: VideoTrackPlan, decode_times: Sequence[int], audio: AudioTrackPlan | None
+    video: VideoTrackPlan | None, decode_times: Sequence[int], audio: AudioTrackPlan | None
 ) -> list[tuple[int, Sequence[int]]]:
     """Chunks in file order: (track, sizes of its packets), about half a second each."""
-    turns = [(turn, 0, sizes) for turn, sizes in _turns(decode_times, video.timescale, video.sizes)]
+    turns: list[tuple[int, int, Sequence[int]]] = []
+    if video is not None:
+        turns += [(turn, 0, sizes) for turn, sizes in _turns(decode_times, video.timescale, video.sizes)]
     if audio is not None:
         turns += [
             (turn, 1, sizes) for turn, sizes in _turns(audio.times, audio.config.sample_rate, audio.sizes)
@@ -112,38 +117,45 @@ def _turns(times: Sequence[int], timescale: int, sizes: Sequence[int]) -> list[t
 
 def _copy(
     sink: BinaryIO,
-    video: VideoTrackPlan,
+    video: VideoTrackPlan | None,
     audio: AudioTrackPlan | None,
     chunks: Sequence[tuple[int, Sequence[int]]],
     lengths: Sequence[int],
 ) -> None:
-    with video.source.open("rb") as pictures, (audio or video).source.open("rb") as sound:
+    with ExitStack() as stack:
+        sources = [
+            stack.enter_context(plan.source.open("rb")) if plan is not None else None
+            for plan in (video, audio)
+        ]
         for (track, _), length in zip(chunks, lengths, strict=True):
-            source = sound if track else pictures
-            data = source.read(length)
+            source = sources[track]
+            data = source.read(length) if source is not None else b""
             assert len(data) == length, "the spool holds fewer bytes than its packets"
             sink.write(data)
         sink.flush()
 
 
 def _movie(
-    video: VideoTrackPlan,
+    video: VideoTrackPlan | None,
     decode_times: Sequence[int],
     delay: int,
     audio: AudioTrackPlan | None,
     chunks: Sequence[tuple[int, Sequence[int]]],
     places: Sequence[int],
 ) -> bytes:
-    duration = (max(video.times) + video.last_duration) if video.times else 0
-    tracks = [_video_track(video, decode_times, delay, duration, _chunk_table(chunks, places, 0))]
+    timescale = video.timescale if video is not None else _SOUND_CLOCK
+    duration, tracks = 0, []
+    if video is not None:
+        duration = (max(video.times) + video.last_duration) if video.times else 0
+        tracks.append(_video_track(video, decode_times, delay, duration, _chunk_table(chunks, places, 0)))
     if audio is not None:
         played = max(0, audio.times[-1] + audio.last_duration + audio.offset)
-        audio_duration = -(-played * video.timescale // audio.config.sample_rate)
+        audio_duration = -(-played * timescale // audio.config.sample_rate)
         duration = max(duration, audio_duration)
-        tracks.append(_audio_track(audio, video.timescale, audio_duration, _chunk_table(chunks, places, 1)))
+        tracks.append(_audio_track(audio, timescale, audio_duration, _chunk_table(chunks, places, 1)))
     header = _full_box(
-        b"mvhd", 1, 0, _u64(0), _u64(0), _u32(video.timescale), _u64(duration), _u32(0x10000),
-        b"\x01\x00" + bytes(10), _MATRIX, bytes(24), _u32(len(tracks) + 1),
+        b"mvhd", 1, 0, _u64(0), _u64(0), _u32(timescale), _u64(duration), _u32(0x10000),
+        b"\x01\x00" + bytes(10), _MATRIX, bytes(24), _u32(2 if audio is None else 3),
     )  # fmt: skip
     return _box(b"moov", header, *tracks)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from av.video.frame import VideoFrame
 
+from jasper.bars import BarFinder, Rectangle
 from jasper.bitstream import is_idr, is_slice, split_units, with_lengths
 from jasper.conformance import Conformance
 from jasper.decode import VideoDecoder, decode_h264, decoding_threads, frame_bytes
@@ -168,10 +169,12 @@ class Pictures:
         """Decode what is still waiting, and wait for all steps.
 
         Raises:
-            CorruptMediaError: There was no frame.
+            CorruptMediaError: There were packets and no frame.
         """
         for frame in self._decoder.flush():
             self._show(frame)
+        if self._shaping is None and not self.track.ticks:
+            return
         if self._shaping is None:
             raise CorruptMediaError("no frame of the video can be decoded; copy or download the file again")
         self._shaping.finish()
@@ -280,6 +283,12 @@ class Pictures:
         )
 
     @property
+    def picture(self) -> Rectangle:
+        """What of the scan proxy's frames is the picture, without black bars; known after `finish_reading`."""
+        assert self._shaping is not None, "there was a frame"
+        return self._shaping.bars.picture()
+
+    @property
     def is_kept(self) -> bool:
         """Whether the source's own packets are the encode; known after `encode_plan`."""
         return self._kept is not None and self.conformance.problem is None
@@ -296,6 +305,7 @@ class _Shaping:
         self._large = Scaler(*shape.encode_size)
         self._pacer = KeyPacer(profile.key_seconds)
         self._keys: deque[bool] = deque()
+        self.bars = BarFinder(*shape.proxy_size)
         self.proxy = proxy_encoder(scratch / "proxy.spool", shape.proxy_size, profile)
         self.encoder = (
             encode_encoder(scratch / "encode.spool", shape.encode_size, profile) if encodes else None
@@ -316,7 +326,9 @@ class _Shaping:
 
     def _use(self, frame: VideoFrame) -> None:
         large = self._large.scale(frame) if self._encoding is not None else None
-        self.proxy.add(self._small.scale(frame))
+        small = self._small.scale(frame)
+        self.bars.see(small)
+        self.proxy.add(small)
         is_key = self._keys.popleft()
         if self._encoding is not None and large is not None:
             self._encoding.put((large, is_key))

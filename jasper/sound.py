@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from jasper.profile import Profile
 from jasper.spool import PacketSpool
 
 SAMPLES_A_FRAME = 1024
+
+_SPOOL = "sound.spool"
 
 #: Samples that the encoder puts before the first one it is given.
 _PRIMING_SAMPLES = 1024
@@ -116,18 +119,20 @@ class AacKeeper:
         """Close the spool; nothing can be taken after that."""
         self._spool.close()
 
-    def finish(self, video_start: Fraction) -> AudioTrackPlan | None:
-        """The track, given when the first frame of the video is shown; None if there is no sound."""
+    def finish(self, video_start: Fraction | None) -> AudioTrackPlan | None:
+        """The track, given when the first frame of a video is shown, if there is one; None if there is no sound."""
         self._spool.close()
         if not len(self._spool):
             return None
         rate = self._config.sample_rate
+        start = self._start or Fraction(0)
+        late = start - (video_start if video_start is not None else start)
         return AudioTrackPlan(
             source=self._spool.path,
             sizes=self._spool.sizes,
             times=self._spool.times,
             last_duration=SAMPLES_A_FRAME,
-            offset=coarse_offset(round(((self._start or Fraction(0)) - video_start) * rate), rate),
+            offset=coarse_offset(round(late * rate), rate),
             config=self._config,
             channels=_CHANNELS[self._config.channel_configuration],
         )
@@ -189,8 +194,8 @@ class AacEncoder:
         """Close the spool; nothing can be taken after that."""
         self._spool.close()
 
-    def finish(self, video_start: Fraction) -> AudioTrackPlan | None:
-        """The track, given when the first frame of the video is shown; None if there is no sound."""
+    def finish(self, video_start: Fraction | None) -> AudioTrackPlan | None:
+        """The track, given when the first frame of a video is shown, if there is one; None if there is no sound."""
         if self._start is not None:
             for ready in self._resampler.resample(None):
                 self._encode(ready)
@@ -198,41 +203,53 @@ class AacEncoder:
         self._spool.close()
         if not len(self._spool):
             return None
-        start = round(((self._start or Fraction(0)) - video_start) * self._rate) - _PRIMING_SAMPLES
+        start = self._start or Fraction(0)
+        late = start - (video_start if video_start is not None else start)
         channels = 1 if self._layout == "mono" else 2
         return AudioTrackPlan(
             source=self._spool.path,
             sizes=self._spool.sizes,
             times=self._spool.times,
             last_duration=SAMPLES_A_FRAME,
-            offset=coarse_offset(start, self._rate),
+            offset=coarse_offset(round(late * self._rate) - _PRIMING_SAMPLES, self._rate),
             config=AacConfig(AAC_LOW_COMPLEXITY, self._rate, channels),
             channels=channels,
         )
 
 
+@dataclass(frozen=True)
+class Heard:
+    """One packet of sound."""
+
+    data: bytes
+    #: The bare frames in it.
+    units: list[bytes]
+    #: When the container plays it; None if it does not say.
+    seconds: Fraction | None
+
+
 class SoundTrack:
-    """The sound of one pass: decides by the first packets whether frames are kept or encoded."""
+    """The sound of one track: decides by the first packets whether frames are kept or encoded."""
 
     def __init__(self, track: AudioTrack | None, path: Path, profile: Profile) -> None:
         """Begin; without a track there is no sound."""
         self.track = track
         self._path = path
         self._profile = profile
-        self._first: list[Portion] | None = []
+        self._first: list[Heard] | None = []
         self._keeper: AacKeeper | None = None
         self._decoder: AudioCodecContext | None = None
         self._encoder: AacEncoder | None = None
         self._worker: Worker[tuple[bytes, Fraction | None]] | None = None
 
-    def take(self, portion: Portion) -> None:
+    def take(self, heard: Heard) -> None:
         """Take the next packet of the track."""
         if self._first is not None:
-            self._first.append(portion)
+            self._first.append(heard)
             if len(self._first) >= _SAMPLE_FRAMES:
                 self._decide()
         else:
-            self._pass_on(portion)
+            self._pass_on(heard)
 
     def _decide(self) -> None:
         assert self.track is not None and self._first is not None, (
@@ -241,23 +258,21 @@ class SoundTrack:
         first, self._first = self._first, None
         config = self.track.digest.aac
         if config is not None and is_low_complexity(
-            config, (unit for portion in first for unit in portion.units)
+            config, (unit for heard in first for unit in heard.units)
         ):
             self._keeper = AacKeeper(self._path, config)
         elif self.track.stream.codec_context is not None:
             self._decoder = bare_decoder(self.track)
             self._encoder = AacEncoder(self._path, self._profile, self.track.channels)
             self._worker = Worker("sound", self._encode, depth=256)
-        for portion in first:
-            self._pass_on(portion)
+        for heard in first:
+            self._pass_on(heard)
 
-    def _pass_on(self, portion: Portion) -> None:
-        pts = portion.packet.pts
-        seconds = pts * portion.track.time_base if pts is not None else None
+    def _pass_on(self, heard: Heard) -> None:
         if self._keeper is not None:
-            self._keeper.take(portion.units, seconds)
+            self._keeper.take(heard.units, heard.seconds)
         elif self._worker is not None:
-            self._worker.put((portion.data, seconds))
+            self._worker.put((heard.data, heard.seconds))
 
     def _encode(self, item: tuple[bytes, Fraction | None]) -> None:
         data, seconds = item
@@ -277,8 +292,8 @@ class SoundTrack:
             self._encoder.take(frame, seconds)
             seconds = None
 
-    def finish(self, video_start: Fraction) -> AudioTrackPlan | None:
-        """The track to write, given when the first frame is shown; None if there is no sound."""
+    def finish(self, video_start: Fraction | None) -> AudioTrackPlan | None:
+        """The track to write, given when the first frame is shown, if there is one; None if there is no sound."""
         if self._first:
             self._decide()
         if self._keeper is not None:
@@ -296,3 +311,48 @@ class SoundTrack:
         for spooling in (self._keeper, self._encoder):
             if spooling is not None:
                 spooling.close()
+
+
+class Sounds:
+    """The sound of one pass: where there are several tracks, their packets wait until the main one is known."""
+
+    #: A time that the container did not give.
+    _NO_TIME = -(1 << 63)
+
+    def __init__(self, tracks: Sequence[AudioTrack], scratch: Path, profile: Profile) -> None:
+        """Begin with the tracks of a file; there may be none."""
+        self._scratch = scratch
+        self._profile = profile
+        self._only = SoundTrack(tracks[0], scratch / _SPOOL, profile) if len(tracks) == 1 else None
+        self._waiting = {
+            track: PacketSpool(scratch / f"sound-{number}.spool")
+            for number, track in enumerate(tracks if self._only is None else ())
+        }
+
+    def take(self, portion: Portion) -> None:
+        """Take the next packet of any track of sound."""
+        track, pts = portion.track, portion.packet.pts
+        if self._only is not None:
+            seconds = pts * track.time_base if pts is not None else None
+            self._only.take(Heard(portion.data, portion.units, seconds))
+        elif isinstance(track, AudioTrack):
+            self._waiting[track].add(portion.data, time=pts if pts is not None else self._NO_TIME)
+
+    def finish(self, main: AudioTrack | None, video_start: Fraction | None) -> AudioTrackPlan | None:
+        """The track to write, given the main one and when the first frame is shown; None if there is no sound."""
+        if self._only is None and main is not None:
+            self._only = SoundTrack(main, self._scratch / _SPOOL, self._profile)
+            spool = self._waiting[main]
+            spool.close()
+            splitter = main.splitter()
+            for data, pts in zip(spool.packets(), spool.times, strict=True):
+                seconds = pts * main.time_base if pts != self._NO_TIME else None
+                self._only.take(Heard(data, splitter.add(data), seconds))
+        return self._only.finish(video_start) if self._only is not None else None
+
+    def abandon(self) -> None:
+        """Stop, and close all files; does nothing after `finish`."""
+        if self._only is not None:
+            self._only.abandon()
+        for spool in self._waiting.values():
+            spool.close()

@@ -5,18 +5,20 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from jasper.errors import MediaIOError, NoVideoError, SourceChangedError
+from jasper.bars import Rectangle
+from jasper.errors import CorruptMediaError, MediaIOError, SourceChangedError
 from jasper.frames import FrameTimes
-from jasper.identity import Reading
+from jasper.identity import AudioTrack, Reading, VideoTrack
 from jasper.media import MediaFile, ProgressCallback
 from jasper.mp4 import write_mp4
 from jasper.pictures import Pictures
 from jasper.profile import HOUSE_1, Profile
-from jasper.sound import SoundTrack
+from jasper.sound import Sounds
+from jasper.timing import STANDARD_RATES
 
 _PROGRESS_EVERY = 64
 _NAMES = _ENCODE, _PROXY, _FRAME_TIMES, _SOURCE_TIMES = (
@@ -46,9 +48,14 @@ class Standardized:
     height: int
     proxy_width: int
     proxy_height: int
+    #: What of the scan proxy's frames is the picture; the rest is black bars.
+    picture: Rectangle
     has_audio: bool
     #: Whether the source's own pictures were kept.
     remuxed: bool
+    #: Stream digests, in hex, of the video and the audio that were used: the main ones of all there are.
+    video_stream: str | None
+    audio_stream: str | None
     #: Bytes read from the source.
     bytes_read: int
 
@@ -64,6 +71,9 @@ def standardize(
 ) -> Standardized:
     """Make the standard form of an asset from one of its files, read once.
 
+    A file with several videos is read twice if what its container says of them points at another one than what is in
+    them. Sound alone has a standard form without frames.
+
     Args:
         source: A file that holds the asset.
         into: A folder; the four files appear there together at the end, and nothing is left there on failure.
@@ -74,81 +84,160 @@ def standardize(
 
     Raises:
         SourceChangedError: The file holds something else.
-        NoVideoError: There are no pictures.
-        CorruptMediaError: No frame can be decoded.
+        NoMediaError: There is neither video nor audio.
+        CorruptMediaError: No frame can be decoded; or, of sound alone, nothing.
         TimelineConflictError: The file shows its frames at other times than those recorded.
         UnreadableMediaError: It is no media file, or is encrypted.
         MediaIOError: It cannot be read, or the results cannot be written.
     """
-    with MediaFile(source) as media:
-        reading = Reading(media)
-        video = reading.main_video
-        if video is None:
-            raise NoVideoError(f"{str(source)!r} holds no video; only its sound could be used")
-        try:
-            with _workplace(into) as scratch:
-                sound = SoundTrack(reading.main_audio, scratch / "sound.spool", profile)
-                pictures = Pictures(video, scratch, profile)
-                try:
-                    _read(reading, pictures, sound, progress)
-                    if reading.asset() != asset:
-                        raise SourceChangedError(f"{str(source)!r} no longer holds asset {asset[:12]}")
-                    made = _write(pictures, sound, scratch, into, times, media.bytes_read)
-                finally:
-                    pictures.abandon()
-                    sound.abandon()
-                for name in _NAMES:
-                    os.replace(scratch / name, into / name)
-        except OSError as error:
-            raise MediaIOError(f"the standard form of {str(source)!r} cannot be written: {error}") from error
-    return made
+    wanted: int | None = None
+    bytes_read = 0
+    while True:
+        with MediaFile(source) as media:
+            reading = Reading(media)
+            video = reading.announced_video if wanted is None else reading.videos[wanted]
+            try:
+                with _workplace(into) as scratch:
+                    made = _once(reading, video, scratch, asset, profile, times, progress)
+                    if made is not None:
+                        for name in _NAMES:
+                            os.replace(scratch / name, into / name)
+            except OSError as error:
+                raise MediaIOError(
+                    f"the standard form of {str(source)!r} cannot be written: {error}"
+                ) from error
+            bytes_read += media.bytes_read
+            if made is not None:
+                return replace(made, bytes_read=bytes_read)
+            assert reading.main_video is not None, "another video was found to be the main one"
+            wanted = reading.videos.index(reading.main_video)
 
 
-def _read(reading: Reading, pictures: Pictures, sound: SoundTrack, progress: ProgressCallback | None) -> None:
+def _once(
+    reading: Reading,
+    video: VideoTrack | None,
+    scratch: Path,
+    asset: str,
+    profile: Profile,
+    times: FrameTimes | None,
+    progress: ProgressCallback | None,
+) -> Standardized | None:
+    """One pass with this video; None if another one turned out to be the main one."""
+    sounds = Sounds(reading.audios, scratch, profile)
+    pictures = Pictures(video, scratch, profile) if video is not None else None
+    try:
+        _read(reading, pictures, sounds, progress)
+        if reading.asset() != asset:
+            raise SourceChangedError(f"{str(reading.media.path)!r} no longer holds asset {asset[:12]}")
+        main = reading.main_video
+        if main is None:
+            return _write_sound(reading, sounds, scratch)
+        if pictures is None or main is not video:
+            return None
+        return _write(reading, pictures, sounds, scratch, times)
+    finally:
+        if pictures is not None:
+            pictures.abandon()
+        sounds.abandon()
+
+
+def _read(
+    reading: Reading, pictures: Pictures | None, sounds: Sounds, progress: ProgressCallback | None
+) -> None:
     total = reading.expected_frame_count
     told = 0
     for portion in reading.portions():
-        if portion.track is pictures.track:
+        if isinstance(portion.track, AudioTrack):
+            sounds.take(portion)
+        elif pictures is not None and portion.track is pictures.track:
             pictures.take(portion)
             if progress is not None and pictures.frame_count >= told + _PROGRESS_EVERY:
                 told = pictures.frame_count
                 progress(told, max(told, total))
-        elif portion.track is sound.track:
-            sound.take(portion)
-    pictures.finish_reading()
-    if progress is not None:
-        progress(pictures.frame_count, pictures.frame_count)
+    if pictures is not None:
+        pictures.finish_reading()
+        if progress is not None:
+            progress(pictures.frame_count, pictures.frame_count)
 
 
 def _write(
-    pictures: Pictures,
-    sound: SoundTrack,
-    scratch: Path,
-    into: Path,
-    recorded: FrameTimes | None,
-    bytes_read: int,
+    reading: Reading, pictures: Pictures, sounds: Sounds, scratch: Path, recorded: FrameTimes | None
 ) -> Standardized:
     times, source_times = pictures.timeline(recorded)
-    audio = sound.finish(source_times.time(0))
+    audio = sounds.finish(reading.main_audio, source_times.time(0))
     video, proxy = pictures.encode_plan(times), pictures.proxy_plan(times)
     write_mp4(scratch / _ENCODE, video, audio)
     write_mp4(scratch / _PROXY, proxy)
+    return _written(
+        reading,
+        scratch,
+        times,
+        source_times,
+        rate=pictures.track.rate(),
+        size=(video.width, video.height),
+        proxy_size=(proxy.width, proxy.height),
+        picture=pictures.picture,
+        has_audio=audio is not None,
+        remuxed=pictures.is_kept,
+    )
+
+
+def _write_sound(reading: Reading, sounds: Sounds, scratch: Path) -> Standardized:
+    """The standard form of sound alone: an encode without pictures, and a scan proxy without any track."""
+    audio = sounds.finish(reading.main_audio, None)
+    if audio is None:
+        raise CorruptMediaError("nothing of the sound can be decoded; copy or download the file again")
+    write_mp4(scratch / _ENCODE, None, audio)
+    write_mp4(scratch / _PROXY, None)
+    times = FrameTimes.at_rate(STANDARD_RATES[0], 0)
+    return _written(
+        reading,
+        scratch,
+        times,
+        times,
+        rate=None,
+        size=(0, 0),
+        proxy_size=(0, 0),
+        picture=Rectangle(0, 0, 0, 0),
+        has_audio=True,
+        remuxed=False,
+    )
+
+
+def _written(
+    reading: Reading,
+    scratch: Path,
+    times: FrameTimes,
+    source_times: FrameTimes,
+    *,
+    rate: Fraction | None,
+    size: tuple[int, int],
+    proxy_size: tuple[int, int],
+    picture: Rectangle,
+    has_audio: bool,
+    remuxed: bool,
+) -> Standardized:
+    """Save the times; all files will be moved from the scratch folder to the one that holds it."""
     times.save(scratch / _FRAME_TIMES)
     source_times.save(scratch / _SOURCE_TIMES)
+    into, video, audio = scratch.parent, reading.main_video, reading.main_audio
     return Standardized(
         encode=into / _ENCODE,
         proxy=into / _PROXY,
         frame_times=into / _FRAME_TIMES,
         source_times=into / _SOURCE_TIMES,
-        frame_count=pictures.frame_count,
-        rate=pictures.track.rate(),
-        width=video.width,
-        height=video.height,
-        proxy_width=proxy.width,
-        proxy_height=proxy.height,
-        has_audio=audio is not None,
-        remuxed=pictures.is_kept,
-        bytes_read=bytes_read,
+        frame_count=len(times),
+        rate=rate,
+        width=size[0],
+        height=size[1],
+        proxy_width=proxy_size[0],
+        proxy_height=proxy_size[1],
+        picture=picture,
+        has_audio=has_audio,
+        remuxed=remuxed,
+        video_stream=video.finish().hex() if video is not None else None,
+        audio_stream=audio.finish().hex() if audio is not None else None,
+        bytes_read=0,
     )
 
 

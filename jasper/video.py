@@ -142,7 +142,7 @@ class Video:
 
     @classmethod
     def open(cls, path: Path, frame_times: Path | FrameTimes) -> Self:
-        """Open a video; nothing is decoded yet.
+        """Open a video; nothing is decoded yet. That of sound alone has no frames, and no size.
 
         Args:
             path: The video file.
@@ -153,6 +153,8 @@ class Video:
             CorruptMediaError: The two do not belong together.
         """
         times = frame_times if isinstance(frame_times, FrameTimes) else FrameTimes.load(frame_times)
+        if not len(times):
+            return cls(path, times, 0, 0)
         cursor = Cursor(path, times, threads=1)
         video = cls(path, times, cursor.width, cursor.height)
         video._cursor = cursor

@@ -40,12 +40,13 @@ def _print(record: "AssetRecord", locations: list["Location"], features: list["T
     from amber.cli.wording import age, assignments, duration, short, size
 
     rate = f"{float(record.rate):.3f} frames/s" if record.rate else "variable rate"
+    frames = f"{record.frame_count:,} frames, {rate}" if record.frame_count else "sound alone"
     print_record(
         [
             ("title", record.title),
             ("asset", record.asset[:32] + " " + record.asset[32:]),
-            ("duration", f"{duration(record.duration_seconds)}, {record.frame_count:,} frames, {rate}"),
-            ("picture", f"{record.width}×{record.height}"),
+            ("duration", f"{duration(record.duration_seconds)}, {frames}"),
+            *([("picture", f"{record.width}×{record.height}")] if record.frame_count else []),
             *((name, value) for name, value in record.facts.items() if value not in (None, "", 0)),
             *([("partial", "only a part of it can be read")] if record.partial else []),
             ("labels", dict(record.labels)),

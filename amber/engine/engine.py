@@ -175,8 +175,9 @@ class Engine:
                 run.outcomes.pop(step)
 
     def _source(self, asset: str) -> Source:
-        paths = tuple(Path(at.uri) for at in self.store.catalog.locations(asset))
-        return Source(asset, paths, lambda path: self.store.catalog.mark_changed(str(path)))
+        catalog = self.store.catalog
+        paths = tuple(Path(at.uri) for at in catalog.locations(asset))
+        return Source(asset, paths, lambda path: catalog.mark_changed(str(path)), catalog.frame_times(asset))
 
     def _stored_version(self, ask: Ask) -> Feature:
         """A feature of a version whose code is gone, read from what is stored."""

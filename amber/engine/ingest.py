@@ -4,10 +4,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from amber.errors import AmberError
 from amber.store.protocol import AssetRecord, Location, Store
+
+if TYPE_CHECKING:
+    from jasper.frames import FrameTimes
+    from jasper.identity import Identity
 
 #: What a folder is searched for; a file that is named itself is always tried.
 MEDIA_SUFFIXES = frozenset(
@@ -78,7 +82,8 @@ def ingest(
         progress: Called with bytes or frames done, and their total.
 
     Raises:
-        jasper.errors.MediaError: It is no media file, or cannot be read; nothing is recorded.
+        jasper.errors.MediaError: It is no media file, or cannot be read, or shows the frames of a known asset at
+            other times; nothing is recorded.
         AmberError: The store cannot record it.
     """
     absolute = path.absolute()
@@ -89,6 +94,7 @@ def ingest(
 
     status = absolute.stat()
     identity = identify(absolute, progress=progress)
+    times = identity.times if identity.rate is None else None
     is_new = store.catalog.put_asset(
         AssetRecord(
             asset=identity.asset,
@@ -99,13 +105,12 @@ def ingest(
             height=identity.height,
             rate=identity.rate,
             partial=identity.partial,
-            facts={
-                "video_codec": identity.video_codec,
-                "audio_codec": identity.audio_codec,
-                "rotation": identity.rotation,
-            },
-        )
+            facts=_facts(identity),
+        ),
+        frame_times=times.to_bytes() if times is not None else None,
     )
+    if not is_new and times is not None:
+        _check_times(store, identity.asset, times)
     store.catalog.put_location(
         Location(
             uri=str(absolute),
@@ -117,6 +122,28 @@ def ingest(
         )
     )
     return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
+
+
+def _facts(identity: "Identity") -> dict[str, Any]:
+    """What people may want to know of an asset, besides what has a column."""
+    facts: dict[str, Any] = {
+        "video_codec": identity.video_codec,
+        "audio_codec": identity.audio_codec,
+        "rotation": identity.rotation,
+    }
+    for kind, count in (("video", identity.video_track_count), ("audio", identity.audio_track_count)):
+        if count > 1:
+            facts[f"{kind}_tracks"] = f"{count}; only the main one is used"
+    return facts
+
+
+def _check_times(store: Store, asset: str, times: "FrameTimes") -> None:
+    """Compare with the frame times of the first sighting."""
+    from jasper.frames import FrameTimes
+
+    recorded = store.catalog.frame_times(asset)
+    if recorded is not None:
+        FrameTimes.from_bytes(recorded).check_agrees(times)
 
 
 def try_ingest(store: Store, path: Path, *, progress: Progress | None = None) -> Ingested:

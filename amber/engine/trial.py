@@ -110,7 +110,8 @@ def _arguments(
     for wanted in closure.inputs(step):
         if wanted.step is None:
             paths = tuple(Path(at.uri) for at in engine.store.catalog.locations(asset))
-            arguments[wanted.parameter] = Source(asset, paths)
+            times = engine.store.catalog.frame_times(asset)
+            arguments[wanted.parameter] = Source(asset, paths, frame_times=times)
             continue
         below = closure.below[wanted.step.algorithm]
         settings = {f"{n}.{key}": value for n in below for key, value in closure.nodes[n].settings.items()}

@@ -41,6 +41,7 @@ class _Rows:
     epoch: int = 0
     fence: int = 0
     assets: dict[str, AssetRecord] = field(default_factory=dict)
+    frame_times: dict[str, bytes] = field(default_factory=dict)
     locations: dict[str, Location] = field(default_factory=dict)
     commits: dict[str, NewTrace] = field(default_factory=dict)
     resolved: dict[str, str] = field(default_factory=dict)
@@ -61,13 +62,20 @@ class MemoryCatalog:
 
     # assets
 
-    def put_asset(self, asset: AssetRecord) -> bool:
+    def put_asset(self, asset: AssetRecord, *, frame_times: bytes | None = None) -> bool:
         """See the protocol."""
         with self._lock:
             if asset.asset in self._rows.assets:
                 return False
+            if frame_times is not None:
+                self._rows.frame_times[asset.asset] = frame_times
             self._rows.assets[asset.asset] = replace(asset, added_at=asset.added_at or datetime.now(UTC))
             return True
+
+    def frame_times(self, asset: str) -> bytes | None:
+        """See the protocol."""
+        with self._lock:
+            return self._rows.frame_times.get(asset)
 
     def asset(self, asset: str) -> AssetRecord | None:
         """See the protocol."""

@@ -215,8 +215,14 @@ class Catalog(Protocol):
 
     # assets
 
-    def put_asset(self, asset: AssetRecord) -> bool:
-        """Record an asset; whether it was new. A known asset keeps its title and labels."""
+    def put_asset(self, asset: AssetRecord, *, frame_times: bytes | None = None) -> bool:
+        """Record an asset; whether it was new. A known asset keeps its title, its labels and its frame times.
+
+        Frame times are kept as they are given; None where they follow from the rate.
+        """
+
+    def frame_times(self, asset: str) -> bytes | None:
+        """The frame times that were recorded with the asset; None if there are none."""
 
     def asset(self, asset: str) -> AssetRecord | None:
         """The asset of that hash."""

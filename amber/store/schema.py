@@ -55,6 +55,16 @@ asset = Table(
     sqlite_with_rowid=False,
 )
 
+frame_times = Table(
+    "frame_times",
+    metadata,
+    Column(
+        "asset", Digest, ForeignKey("asset.asset", ondelete="CASCADE"), primary_key=True, comment="The asset."
+    ),
+    Column("times", LargeBinary, nullable=False, comment="An Arrow IPC file, see docs/format.md."),
+    comment="When each frame of an asset without a rate was shown where it was first seen; in no key.",
+)
+
 label = Table(
     "label",
     metadata,

@@ -10,7 +10,7 @@ from pathlib import Path
 from amber.errors import SchemaError, StoreError, StoreFullError, StoreUnavailableError
 
 #: The schema that this release works with: the latest revision in `migrations/`.
-REVISION = "0001"
+REVISION = "0002"
 #: How long a writer waits for another one.
 BUSY_SECONDS = 30.0
 #: FULL: a commit is on disk when it is acknowledged, so it survives a loss of power too, as the blob before it does.

@@ -48,6 +48,14 @@ class AssetTests(CatalogTests):
         found = catalog.asset(FILM)
         assert found is not None and (found.title, found.labels) == ("first", {"a": "1"})
 
+    def test_frame_times_are_those_of_the_first_sighting(self, catalog: Catalog) -> None:
+        catalog.put_asset(asset(), frame_times=b"first\x00")
+        catalog.put_asset(asset(), frame_times=b"second")
+        catalog.put_asset(asset(OTHER))
+        catalog.put_asset(asset(OTHER), frame_times=b"late")
+        assert catalog.frame_times(FILM) == b"first\x00"
+        assert catalog.frame_times(OTHER) is None
+
     def test_assets_are_found_by_six_digits_of_their_hash(self, catalog: Catalog) -> None:
         twin = FILM[:10] + digest("twin")[10:]
         for name in (FILM, OTHER, twin):

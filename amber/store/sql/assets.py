@@ -11,6 +11,7 @@ from amber.errors import AssetNotFoundError
 from amber.store.protocol import AssetRecord, Location
 from amber.store.rows import asset_of, digest_range, is_digest_prefix, location_of
 from amber.store.schema import asset as assets
+from amber.store.schema import frame_times as recorded_times
 from amber.store.schema import label as labels
 from amber.store.schema import location as locations
 from amber.store.sql.session import CHUNK, Session, upsert
@@ -21,7 +22,7 @@ _LOCATION = select(*(column for column in locations.c if column.name != "id"))
 class AssetRows(Session):
     """The rows about media content."""
 
-    def put_asset(self, asset: AssetRecord) -> bool:
+    def put_asset(self, asset: AssetRecord, *, frame_times: bytes | None = None) -> bool:
         """See the protocol."""
         key = bytes.fromhex(asset.asset)
         row = {
@@ -40,7 +41,16 @@ class AssetRows(Session):
             is_new = upsert(connection, assets, row)
             if is_new:
                 _put_labels(connection, key, asset.labels)
+            if is_new and frame_times is not None:
+                connection.execute(insert(recorded_times).values(asset=key, times=frame_times))
             return is_new
+
+    def frame_times(self, asset: str) -> bytes | None:
+        """See the protocol."""
+        query = select(recorded_times.c.times).where(recorded_times.c.asset == bytes.fromhex(asset))
+        with self._reading() as connection:
+            found: bytes | None = connection.execute(query).scalar()
+        return found
 
     def asset(self, asset: str) -> AssetRecord | None:
         """See the protocol."""
