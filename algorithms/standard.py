@@ -88,7 +88,7 @@ def standard(source: Source) -> Standard:
     Known limits: highlights of HDR sources beyond 1,000 cd/m² are white; bars that come and go are taken for picture;
     subtitles and all tracks but the main video and the main sound are left out.
     """
-    from jasper.errors import MediaIOError, NoMediaError, SourceChangedError, UnreadableMediaError
+    from jasper.errors import MediaIOError, SourceChangedError, UnreadableMediaError
     from jasper.frames import FrameTimes
     from jasper.standardize import standardize
 
@@ -98,26 +98,13 @@ def standard(source: Source) -> Standard:
     for path in source.paths:
         try:
             return _manifest(standardize(path, scratch(), asset=source.asset, times=times, progress=report))
-        except (SourceChangedError, UnreadableMediaError) as error:
-            if isinstance(error, NoMediaError) and _holds(path, source.asset):
-                raise
+        except (SourceChangedError, UnreadableMediaError):
             tried[path] = "it holds something else now"
             source.mark_changed(path)
         except MediaIOError as error:
             tried[path] = str(error)
             trouble = error if path.exists() else trouble
     raise trouble or source.lost(tried)
-
-
-def _holds(path: Path, asset: str) -> bool:
-    """Whether `path` still holds the asset, as far as it can be read."""
-    from jasper.errors import MediaError
-    from jasper.identity import identify
-
-    try:
-        return identify(path).asset == asset
-    except MediaError:
-        return False
 
 
 def _manifest(made: "Standardized") -> Standard:

@@ -16,7 +16,7 @@ from jasper.bitstream import with_start_codes
 #: More threads than this gain nothing on pictures of ordinary size.
 _MOST_THREADS = 8
 #: Memory for the frames that a decoder's threads work at, each at one of its own.
-_THREADS_BYTES = 256 * 1024 * 1024
+_THREADS_BYTES = 128 * 1024 * 1024
 
 
 def decoding_threads(width: int = 0, height: int = 0) -> int:

@@ -18,7 +18,8 @@ from amber.algorithm import Pair, Source
 from amber.errors import SourceLostError
 from amber.progress import running
 from amber.weights import Weights, open_weights
-from jasper.errors import MediaIOError, NoVideoError
+from jasper.errors import MediaIOError, TimelineConflictError
+from jasper.frames import FrameTimes
 from jasper.identity import identify
 from tests.algorithms.features import rows
 from tests.algorithms.pictures import black, fade, film, scene
@@ -118,12 +119,74 @@ def test_an_asset_of_sound_alone_is_not_taken_for_a_changed_location(tmp_path: P
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(16000))
     marked: list[Path] = []
-    with pytest.raises(NoVideoError, match="only its sound"):
-        _standard(Source(identify(path).asset, (path,), marked.append), tmp_path / "standard")
+    film = _standard(Source(identify(path).asset, (path,), marked.append), tmp_path / "standard")
+    assert (film.frame_count, film.has_audio) == (0, True)
     assert marked == []
     with pytest.raises(SourceLostError, match="it holds something else now"):
         _standard(Source("0" * 64, (path,), marked.append), tmp_path / "standard")
     assert marked == [path]
+
+
+def test_sound_alone_has_no_shots_and_every_feature_of_it_is_ready_and_empty(
+    tmp_path: Path, encoder: Encoder
+) -> None:
+    path = tmp_path / "sound.wav"
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
+    film = _standard(_source(path), tmp_path / "standard")
+    found = shots(film)
+    embedded = shot_embeddings(film, found, encoder)
+    groups = duplicate_groups(embedded)
+    assets = ("a" * 64, "a" * 64)
+    pairs = match_pairs(
+        Pair(assets, found, found), Pair(assets, embedded, embedded), Pair(assets, groups, groups)
+    )
+    assert found.start.shape == found.end_seconds.shape == (0,)
+    assert embedded.vectors.shape == (0, 1280)
+    assert len(groups.first_shot) == len(pairs.score) == 0
+
+
+FRAMES = {
+    "letterboxed": "pad=320:240:0:30",
+    "pillarboxed": "pad=400:180:40:0",
+    "windowboxed": "pad=400:240:40:30",
+    "letterboxed, with a logo at first": "pad=320:240:0:30,drawbox=8:8:40:12:white:fill:enable='lt(n,24)'",
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_film_between_black_bars_has_the_shots_and_embeddings_of_the_film(
+    conversation: Path, conversation_standard: Standard, tmp_path: Path, encoder: Encoder, frame: str
+) -> None:
+    barred = tmp_path / "barred.mp4"
+    ffmpeg(
+        "-i", conversation, "-vf", FRAMES[frame], "-c:v", "libx264", "-crf", 20, "-preset", "veryfast", barred
+    )
+    other = _standard(_source(barred), tmp_path / "standard")
+    assert (other.picture_width, other.picture_height) != (other.proxy_width, other.proxy_height)
+    shots_before, shots_after = shots(conversation_standard), shots(other)
+    assert len(shots_after.start) == len(shots_before.start)
+    assert np.abs(shots_after.start - shots_before.start).max() <= 2
+    before = shot_embeddings(conversation_standard, shots_before, encoder).vectors
+    after = shot_embeddings(other, shots_before, encoder).vectors
+    assert float(np.median((before * after).sum(axis=1))) >= 0.95
+
+
+def test_the_recorded_frame_times_hold(tmp_path: Path) -> None:
+    path = tmp_path / "uneven.mp4"
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=size=64x36:rate=24:duration=1", "-vf", "setpts=PTS+0.3*sin(N)/TB/24", "-fps_mode",
+        "vfr", "-enc_time_base", "1:12288", "-c:v", "libx264", "-pix_fmt", "yuv420p", path,
+    )  # fmt: skip
+    found = identify(path)
+    assert found.times is not None and found.rate is None
+    recorded = FrameTimes(found.times.ticks + (np.arange(24) > 5), found.times.time_base)
+    source = Source(found.asset, (path,), frame_times=recorded.to_bytes())
+    assert _standard(source, tmp_path / "standard").times() == recorded
+    apart = FrameTimes(found.times.ticks + 100 * (np.arange(24) > 5), found.times.time_base)
+    with pytest.raises(TimelineConflictError):
+        _standard(Source(found.asset, (path,), frame_times=apart.to_bytes()), tmp_path / "apart")
 
 
 def test_a_source_without_any_location_is_lost() -> None:

@@ -260,12 +260,6 @@ def test_another_file_at_the_place_is_refused_and_leaves_nothing(film: Path, tmp
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_sound_alone_has_no_standard_form(film: Path, tmp_path: Path) -> None:
-    sound = remux(film, tmp_path / "sound.m4a", "-vn")
-    with pytest.raises(NoVideoError, match="holds no video"):
-        made(sound, tmp_path / "out")
-
-
 def test_progress_rises_to_the_end(film: Path, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     standardize(film, tmp_path, asset=identify(film).asset, progress=lambda *done: told.append(done))
