@@ -44,7 +44,7 @@ HOUSE_1 = Profile(
     proxy_short_side=256,
     proxy_key_frames=24,
     proxy_preset="ultrafast",
-    proxy_crf=26,
+    proxy_crf=22,
 )
 
 
