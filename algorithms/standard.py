@@ -8,7 +8,7 @@ from amber.progress import report, scratch
 
 if TYPE_CHECKING:
     from jasper.frames import FrameTimes
-    from jasper.standardize import Standardized
+    from jasper.results import Standardized
     from jasper.video import Video
 
 
@@ -82,15 +82,17 @@ def standard(source: Source) -> Standard:
         SourceLostError: No location holds the asset any more.
         MediaIOError: A location is there and cannot be read, or the results cannot be written; this may pass.
         CorruptMediaError: The asset cannot be decoded; every location holds the same packets, so no other is tried.
+        DecodingLimitError, DecoderCrashedError: Decoding takes too much, or ends the decoder; no other is tried either.
+        DecoderStoppedError: The decoder was ended from outside; this may pass.
 
     Source: ours (docs/architecture.md).
 
     Known limits: highlights of HDR sources beyond 1,000 cd/m² are white; bars that come and go are taken for picture;
     subtitles and all tracks but the main video and the main sound are left out.
     """
+    from jasper import standardize
     from jasper.errors import MediaIOError, SourceChangedError, UnreadableMediaError
     from jasper.frames import FrameTimes
-    from jasper.standardize import standardize
 
     tried: dict[Path, str] = {}
     trouble: MediaIOError | None = None

@@ -1,9 +1,12 @@
 """Where the picture is within its frame: black bars are found once a title, on the frames of the scan proxy."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from av.video.frame import VideoFrame
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 #: Every so many frames one is looked at.
 _EVERY = 12

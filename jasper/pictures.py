@@ -96,6 +96,11 @@ class Pictures:
         """Frames decoded so far."""
         return len(self._shown)
 
+    @property
+    def pixel_count(self) -> int:
+        """Pixels decoded so far."""
+        return self._decoder.pixel_count
+
     def take(self, portion: Portion) -> None:
         """Take the next packet."""
         packet, number = portion.packet, len(self._ticks)

@@ -14,6 +14,8 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from jasper.limits import DECODER_OPTIONS
+
 #: Packets in which a decoder shows its first frame, if it ever does.
 _PATIENCE = 64
 
@@ -63,6 +65,7 @@ class OrientationFinder:
         self._left = _PATIENCE if self._context is not None else 0
         if self._context is not None:
             self._context.thread_count = 1
+            self._context.options = {**self._context.options, **DECODER_OPTIONS}
 
     def look(self, packet: "Packet[Stream]") -> None:
         """Take the stream's next packet; costs nothing once a frame was seen."""
@@ -86,6 +89,8 @@ class OrientationFinder:
     def _decode(self, packet: "Packet[Stream] | None") -> None:
         try:
             frames = self._context.decode(packet)
+        except MemoryError:
+            raise
         except av.error.FFmpegError:
             return
         if frames:

@@ -285,6 +285,8 @@ class SoundTrack:
         assert self._decoder is not None and self._encoder is not None, "there is something to encode"
         try:
             frames = self._decoder.decode(packet)
+        except MemoryError:
+            raise
         except av.error.FFmpegError:
             # What cannot be decoded is a gap, which the next packet's time fills with silence.
             return

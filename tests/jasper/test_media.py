@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 import jasper
-from jasper.errors import EncryptedMediaError, MediaError, MediaIOError, NoMediaError, UnreadableMediaError
+from jasper.errors import (
+    DecoderStoppedError,
+    EncryptedMediaError,
+    MediaError,
+    MediaIOError,
+    NoMediaError,
+    UnreadableMediaError,
+)
 from jasper.identity import identify
 from jasper.media import MediaFile
 from tests.jasper.making import ffmpeg, make_film, remux
@@ -152,11 +159,11 @@ def test_every_error_is_a_media_error_with_a_sentence_of_its_own() -> None:
         for error in vars(jasper.errors).values()
         if isinstance(error, type) and issubclass(error, MediaError)
     ]
-    assert len(errors) == 12
+    assert len(errors) == 22
     for error in errors:
         assert str(error()) == (error.__doc__ or "").strip() != ""
         assert str(error("what happened")) == "what happened"
-        assert error.retryable is (error is MediaIOError)
+        assert error.retryable is (error in (MediaIOError, DecoderStoppedError))
 
 
 def test_importing_jasper_loads_no_decoder() -> None:
