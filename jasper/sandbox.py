@@ -118,9 +118,9 @@ class Sandbox:
 
     @property
     def pids(self) -> list[int]:
-        """The processes of the workers that are at work now."""
+        """The processes of the workers: those at work, then those that wait."""
         with self._lock:
-            return [child.pid for child in self._busy]
+            return [child.pid for child in (*self._busy, *self._idle)]
 
     def close(self) -> None:
         """End the workers that wait; the next call starts another."""
