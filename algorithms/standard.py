@@ -90,9 +90,9 @@ def standard(source: Source) -> Standard:
     Known limits: highlights of HDR sources beyond 1,000 cd/m² are white; bars that come and go are taken for picture;
     subtitles and all tracks but the main video and the main sound are left out.
     """
-    from jasper import standardize
     from jasper.errors import MediaIOError, SourceChangedError, UnreadableMediaError
     from jasper.frames import FrameTimes
+    from jasper.sandbox import standardize
 
     tried: dict[Path, str] = {}
     trouble: MediaIOError | None = None

@@ -52,7 +52,7 @@ class BarFinder:
         self._filled: tuple[_Counts, _Counts] = (np.zeros(height, np.int64), np.zeros(width, np.int64))
         self._marked: tuple[_Counts, _Counts] = (np.zeros(height, np.int64), np.zeros(width, np.int64))
 
-    def see(self, frame: VideoFrame) -> None:
+    def see(self, frame: "VideoFrame") -> None:
         """Take the next frame: planar, its first plane luma of eight bits and limited range; most cost nothing."""
         number, self._seen = self._seen, self._seen + 1
         if number % _EVERY:

@@ -26,7 +26,7 @@ from jasper.wire import MOST_BYTES_OF_A_LINE, MalformedMessageError, from_line, 
 COMMAND = (sys.executable, "-P", "-m", "jasper.worker")
 
 #: Seconds between looks at how much a worker has used.
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.02
 #: A longer gap between looks means that this process stood still too, and counts as this.
 _LONGEST_LOOK_SECONDS = 1.0
 _DYING_SECONDS = 5.0

@@ -25,6 +25,8 @@ from jasper.results import Identity, ProgressCallback
 from jasper.timing import STANDARD_RATES, presented_ticks, timing_class
 
 _PROGRESS_EVERY = 256
+#: Times that lie further apart (two years) are damage.
+_LONGEST_SECONDS = 2**26
 
 
 class VideoTrack:
@@ -76,9 +78,11 @@ class VideoTrack:
 
     @property
     def known_ticks(self) -> list[int]:
-        """All presentation times, if every presented packet has one; else nothing."""
+        """All presentation times, if every presented packet has one and they can be meant; else nothing."""
         known = [tick for tick in self.ticks if tick is not None]
-        return known if len(known) == len(self.ticks) else []
+        if not known or len(known) < len(self.ticks):
+            return []
+        return known if (max(known) - min(known)) * self.time_base < _LONGEST_SECONDS else []
 
     def rate(self) -> Fraction | None:
         """The timing class."""

@@ -19,9 +19,10 @@ MOST_STREAMS = 1000
 MOST_FRAMES = 2 * 86400 * 60
 
 #: Pixels that any file may yield: two minutes of 1280 × 720, or a hundred pictures of the largest size.
-_FREE_PIXELS = 100 * MOST_PIXELS
-#: Pixels that each byte may yield beyond that; black film in 1920 × 1080 yields about 40,000.
-_PIXELS_A_BYTE = 100_000
+FREE_PIXELS = 100 * MOST_PIXELS
+#: Pixels that each byte may yield beyond that. Black film in 1920 × 1080 without sound yields about 26,000, a slide
+#: show less than 10,000, and anything with sound less than 4,000.
+PIXELS_A_BYTE = 20_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Limits:
     standardize_seconds: float = 600.0
     standardize_bytes_a_second: int = 5_000
     #: Resident memory, bytes of it that each byte of the file earns, and what no file exceeds.
-    memory_bytes: int = 1_000_000_000
+    memory_bytes: int = 800_000_000
     memory_bytes_a_byte: int = 20
     most_memory_bytes: int = 3_000_000_000
     #: Size of any file that is written, and bytes that each byte of the source earns.
@@ -94,7 +95,7 @@ def check_expansion(shown: str, size_bytes: int, pixel_count: int) -> None:
     Raises:
         DecompressionBombError: It yielded more than any film does.
     """
-    if pixel_count > _FREE_PIXELS + _PIXELS_A_BYTE * size_bytes:
+    if pixel_count > FREE_PIXELS + PIXELS_A_BYTE * size_bytes:
         raise DecompressionBombError(
             f"{shown} has {size_bytes:,} bytes, and {pixel_count:,} pixels have come out of it so far, more than a "
             "film of that size has; if it is meant, encode it again with smaller pictures"

@@ -205,11 +205,16 @@ class MediaFile:
         may_be_encrypted = "mov" in self.container.format.name
         try:
             for packet in self.container.demux(streams):
-                if not packet.size:
+                # Streams that appear while reading were not there when it was decided which ones count.
+                if not packet.size or packet.stream not in streams:
                     continue
                 if may_be_encrypted and side_data(packet, "encryption_info") is not None:
                     raise EncryptedMediaError(f"{_shown(self.path)} is encrypted; supply it decrypted")
                 yield packet.stream, packet
+        except IndexError:
+            # PyAV's end of a file in which such streams appeared; all packets were read.
+            self.check_io()
+            return
         except MemoryError:
             raise
         except (av.error.FFmpegError, OSError) as error:
@@ -264,7 +269,7 @@ def _reason(error: BaseException) -> str:
     if number == errno.EINVAL:
         return "its format is not known, or one that is not allowed"
     if number in errno.errorcode:
-        return f"what it says of its content cannot be ({text[:1].lower() + text[1:]})"
+        return "what it says of its content cannot be"
     return text[:1].lower() + text[1:]
 
 

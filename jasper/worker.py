@@ -23,7 +23,7 @@ from jasper.frames import FrameTimes
 from jasper.identity import identify
 from jasper.profile import Profile
 from jasper.results import ProgressCallback
-from jasper.standardize import standardize
+from jasper.standard_form import standardize
 from jasper.wire import MOST_BYTES_OF_A_LINE, from_line, from_plain, to_line, to_plain
 
 #: Address space beyond what may be resident: libraries, stacks, and buffers that are never filled.

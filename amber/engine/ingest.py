@@ -93,8 +93,8 @@ def ingest(
     known = _untouched(store, absolute)
     if known is not None:
         return known
-    from jasper import identify
     from jasper.errors import MediaIOError
+    from jasper.sandbox import identify
 
     try:
         status = absolute.stat()

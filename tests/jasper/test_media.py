@@ -125,3 +125,10 @@ def test_the_package_says_what_it_has() -> None:
         assert getattr(jasper, name) is not None
     with pytest.raises(AttributeError, match="it has: Frame, FrameBatch"):
         jasper.no_such_thing  # noqa: B018
+
+
+def test_the_public_functions_are_those_of_the_sandbox_whatever_was_imported_before() -> None:
+    for module in ("sandbox", "identity", "standard_form", "worker"):
+        __import__(f"jasper.{module}")
+    assert jasper.identify is jasper.sandbox.identify
+    assert jasper.standardize is jasper.sandbox.standardize

@@ -169,7 +169,7 @@ def test_a_quicktime_film_whose_data_lies_elsewhere_reads_nothing_else(
     target = targets(neighbour, address)[where]
     path.write_bytes(with_reference(plain.read_bytes(), reference(target)))
     plain.unlink()
-    assert path.read_bytes().count(target.encode()) == 2, "picture and sound both refer to it"
+    assert path.read_bytes().count(target.encode()) >= 2, "picture and sound both refer to it"
     others, _ = others_read(path)
     assert (others, called) == (set(), [])
 

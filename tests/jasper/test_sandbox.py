@@ -33,7 +33,7 @@ from jasper.frames import FrameTimes
 from jasper.limits import Limits
 from jasper.results import Identity
 from jasper.sandbox import Sandbox
-from jasper.standardize import standardize
+from jasper.standard_form import standardize
 from tests.jasper.making import ffmpeg, sha256
 
 

@@ -10,10 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jasper.errors import CorruptMediaError, NoVideoError, SourceChangedError, TimelineConflictError
+from jasper import limits
+from jasper.errors import (
+    CorruptMediaError,
+    DecompressionBombError,
+    NoVideoError,
+    SourceChangedError,
+    TimelineConflictError,
+)
 from jasper.frames import FrameTimes
 from jasper.identity import identify
-from jasper.standardize import Standardized, standardize
+from jasper.standard_form import Standardized, standardize
 from tests.jasper.making import FFMPEG, ffmpeg, frame_digests, make_film, remux, samples, sha256, sound_delay
 
 
@@ -296,3 +303,24 @@ def test_pictures_that_cannot_be_decoded_are_an_error(tmp_path: Path) -> None:
     with pytest.raises((CorruptMediaError, NoVideoError)) as raised:
         made(broken, tmp_path / "out")
     assert str(raised.value)
+
+
+def test_a_file_that_yields_pictures_without_end_is_given_up(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FREE_PIXELS", 320 * 180 * 40)
+    monkeypatch.setattr(limits, "PIXELS_A_BYTE", 1)
+    asset = identify(film).asset
+    with pytest.raises(
+        DecompressionBombError, match=r"bytes, and 2,\d{3},\d{3} pixels have come out of it so far"
+    ):
+        standardize(film, tmp_path, asset=asset)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_wait_between_frames_fits_the_clock_of_a_file() -> None:
+    times = FrameTimes([0, 1, 90_000 * 86_400 * 300], Fraction(1, 90_000))
+    timescale, ticks, last = times.clock()
+    assert max(ticks[-1] - ticks[-2], last) < 2**32
+    assert abs(Fraction(ticks[-1], timescale) - 86_400 * 300) <= Fraction(1, timescale)
+    assert FrameTimes([0, 1, 90_000 * 600], Fraction(1, 90_000)).clock()[0] == 90_000
