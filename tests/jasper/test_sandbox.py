@@ -227,14 +227,13 @@ def test_an_interrupted_call_ends_its_worker_and_leaves_nothing(
 
 
 _ASKS_FOR_EVER = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from jasper import sandbox
 def progress(done, total):
     if done > 0:
         print(sandbox.shared.pids[0], flush=True)
-        while True:
-            time.sleep(1)
+        signal.pause()
 sandbox.identify(Path(sys.argv[1]), progress=progress)
 """
 
