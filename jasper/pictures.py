@@ -210,12 +210,13 @@ class Pictures:
         source = FrameTimes(np.sort(np.asarray(known, dtype=np.int64))[ordinals], self.track.time_base)
         if rate is not None:
             return FrameTimes(ordinals - first, 1 / rate), source
-        relative = presented_ticks(known)[ordinals]
-        times = FrameTimes(relative - relative[0], self.track.time_base)
+        # All presented frames are compared, and not only those that could be decoded: so they were recorded.
+        presented = FrameTimes(presented_ticks(known), self.track.time_base)
         if recorded is not None:
-            recorded.check_agrees(times)
-            return recorded, source
-        return times, source
+            recorded.check_agrees(presented)
+            presented = recorded
+        ticks = presented.ticks[ordinals]
+        return FrameTimes(ticks - ticks[0], presented.time_base), source
 
     def _ordinals(self, known: list[int]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
         """The place of each decoded frame among all presented ones; some of these may not have been decodable."""
@@ -224,6 +225,8 @@ class Pictures:
             return everything
         shown = np.array([self._ticks[number] or 0 for number in self._shown], dtype=np.int64)
         places = np.searchsorted(np.sort(np.asarray(known, dtype=np.int64)), shown)
+        # Frames of one time take the places of that time one after the other.
+        places += np.arange(len(shown)) - np.searchsorted(shown, shown)
         is_ordered = bool(np.all(np.diff(places) > 0)) and int(places[-1]) < len(known)
         return places.astype(np.int64) if is_ordered else everything
 

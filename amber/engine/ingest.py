@@ -119,7 +119,7 @@ def ingest(
         frame_times=times.to_bytes() if times is not None else None,
     )
     if not is_new and times is not None:
-        _check_times(store, identity.asset, times)
+        identity.check_timeline(_recorded_times(store, identity.asset))
     store.catalog.put_location(
         Location(
             uri=str(absolute),
@@ -146,13 +146,12 @@ def _facts(identity: "Identity") -> dict[str, Any]:
     return facts
 
 
-def _check_times(store: Store, asset: str, times: "FrameTimes") -> None:
-    """Compare with the frame times of the first sighting."""
+def _recorded_times(store: Store, asset: str) -> "FrameTimes | None":
+    """The frame times of the first sighting."""
     from jasper.frames import FrameTimes
 
     recorded = store.catalog.frame_times(asset)
-    if recorded is not None:
-        FrameTimes.from_bytes(recorded).check_agrees(times)
+    return FrameTimes.from_bytes(recorded) if recorded is not None else None
 
 
 def try_ingest(store: Store, path: Path, *, progress: Progress | None = None) -> Ingested:

@@ -66,7 +66,7 @@ def outcome(amber: Amber, path: Path) -> AssetRecord | Exception:
         said = str(error)
         assert len(said) > 30 and "made the decoder" not in said and "in the decoder" not in said, said
         return error
-    assert manifest.frame_count > 0
+    assert manifest.frame_count > 0 or manifest.has_audio
     return asset
 
 

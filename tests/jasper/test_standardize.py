@@ -7,6 +7,7 @@ from dataclasses import astuple
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -259,6 +260,30 @@ def test_recorded_times_hold_where_timing_is_variable(uneven: Path, tmp_path: Pa
     apart = FrameTimes(found.ticks + 100 * (np.arange(len(found)) > 5), found.time_base)
     with pytest.raises(TimelineConflictError, match=r"frame \d+ is known at"):
         standardize(uneven, tmp_path / "apart", asset=asset, times=apart)
+
+
+def test_recorded_times_hold_for_those_frames_that_can_be_decoded(uneven: Path, tmp_path: Path) -> None:
+    """The first group of pictures cannot be, as its key frame is lost."""
+    broken = tmp_path / "broken.mp4"
+    ffmpeg(
+        "-i", uneven, "-c:v", "libx264", "-g", 12, "-sc_threshold", 0, "-fps_mode", "passthrough", "-enc_time_base",
+        "1:12288", broken,
+    )  # fmt: skip
+    with av.open(str(broken)) as container:
+        key = next(container.demux(video=0))
+    data, start = bytearray(broken.read_bytes()), key.pos or 0
+    # The encoder's note about itself comes before the picture.
+    picture = start + 4 + int.from_bytes(data[start : start + 4], "big") + 4
+    assert data[picture] == 0x65
+    data[picture + 1 : start + key.size] = bytes(start + key.size - picture - 1)
+    broken.write_bytes(data)
+    found = identify(broken)
+    assert found.rate is None and found.times is not None and found.frame_count == 48
+    result = standardize(broken, tmp_path / "made", asset=found.asset, times=found.times)
+    times = FrameTimes.load(result.frame_times)
+    assert 0 < len(times) < 48
+    ticks = found.times.ticks[-len(times) :]
+    assert times.ticks.tolist() == (ticks - ticks[0]).tolist()
 
 
 def test_another_file_at_the_place_is_refused_and_leaves_nothing(film: Path, tmp_path: Path) -> None:
