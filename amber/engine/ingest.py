@@ -93,15 +93,9 @@ def ingest(
     known = _untouched(store, absolute)
     if known is not None:
         return known
-    from jasper.errors import MediaIOError
     from jasper.sandbox import identify
 
-    try:
-        status = absolute.stat()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise MediaIOError(f"{str(path)!r} cannot be opened: {error.strerror or error}") from error
+    status = _status(absolute)
     identity = identify(absolute, progress=progress)
     times = identity.times if identity.rate is None else None
     is_new = store.catalog.put_asset(
@@ -176,6 +170,23 @@ def _check_name(path: Path) -> None:
         raise UsageError(
             f"the name {str(path)!r} is not UTF-8, so it cannot be recorded; rename the file"
         ) from error
+
+
+def _status(path: Path) -> os.stat_result:
+    """What the system says of a file.
+
+    Raises:
+        FileNotFoundError: There is none.
+        MediaIOError: It says nothing.
+    """
+    from jasper.errors import MediaIOError
+
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise MediaIOError(f"{str(path)!r} cannot be opened: {error.strerror or error}") from error
 
 
 def _untouched(store: Store, path: Path) -> Ingested | None:

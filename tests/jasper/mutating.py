@@ -151,7 +151,9 @@ class Mutator:
         return bytes(made[:_LARGEST])
 
     def _at(self, data: bytes | bytearray) -> int:
-        # Heads decide more than content does.
+        # Heads decide more than content does. A pool may have an empty file in it.
+        if not data:
+            return 0
         return self._random.randrange(min(len(data), 512) if self._random.random() < 0.4 else len(data))
 
     def _span(self, data: bytes | bytearray) -> slice:
