@@ -90,13 +90,13 @@ def check_frame_count(shown: str, count: int) -> None:
 
 
 def check_expansion(shown: str, size_bytes: int, pixel_count: int) -> None:
-    """Refuse to go on with a small file that yields pictures without end.
+    """Refuse to go on with a small file that yields this many pixels, so far or in all.
 
     Raises:
-        DecompressionBombError: It yielded more than any film does.
+        DecompressionBombError: No film of its size yields so many.
     """
     if pixel_count > FREE_PIXELS + PIXELS_A_BYTE * size_bytes:
         raise DecompressionBombError(
-            f"{shown} has {size_bytes:,} bytes, and {pixel_count:,} pixels have come out of it so far, more than a "
-            "film of that size has; if it is meant, encode it again with smaller pictures"
+            f"{shown} has {size_bytes:,} bytes, and {pixel_count:,} pixels come out of it, more than a film of that "
+            "size has; if it is meant, encode it again with smaller pictures"
         )

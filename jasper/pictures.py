@@ -89,6 +89,8 @@ class Pictures:
         self._hidden: set[int] = set()
         #: Packet numbers in presentation order.
         self._shown: list[int] = []
+        #: Pixels of the first frame; 0 until there is one.
+        self.frame_pixels = 0
         self._shaping: _Shaping | None = None
 
     @property
@@ -149,6 +151,7 @@ class Pictures:
             orientation = self.track.finder.orientation
         aspect = aspect or Fraction(1)
         self._aspect = self._decoder.context.sample_aspect_ratio or Fraction(1)
+        self.frame_pixels = frame.width * frame.height
         self.conformance.see_frame(frame)
         self.conformance.see_shape(
             aspect, is_upright=orientation.rotation == 0 and not orientation.is_mirrored

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from jasper.bars import Rectangle
-from jasper.errors import CorruptMediaError, MediaIOError, SourceChangedError
+from jasper.errors import CorruptMediaError, DecompressionBombError, MediaIOError, SourceChangedError
 from jasper.frames import FrameTimes
 from jasper.identity import AudioTrack, Reading, VideoTrack
 from jasper.limits import check_expansion
@@ -116,13 +116,16 @@ def _read(
     reading: Reading, pictures: Pictures | None, sounds: Sounds, progress: ProgressCallback | None
 ) -> None:
     total, shown = reading.expected_frame_count, repr(str(reading.media.path))
-    told = 0
+    told, is_foreseen = 0, False
     for portion in reading.portions():
         if isinstance(portion.track, AudioTrack):
             sounds.take(portion)
         elif pictures is not None and portion.track is pictures.track:
             pictures.take(portion)
             check_expansion(shown, reading.media.size_bytes, pictures.pixel_count)
+            if pictures.frame_pixels and not is_foreseen:
+                is_foreseen = True
+                _foresee_expansion(reading, pictures)
             if progress is not None and pictures.frame_count >= told + _PROGRESS_EVERY:
                 told = pictures.frame_count
                 progress(told, max(told, total))
@@ -130,6 +133,25 @@ def _read(
         pictures.finish_reading()
         if progress is not None:
             progress(pictures.frame_count, pictures.frame_count)
+
+
+def _foresee_expansion(reading: Reading, pictures: Pictures) -> None:
+    """Refuse a bomb at its first frame, which otherwise would be decoded for minutes until it is known as one.
+
+    Only where the container announces too much are the packets counted, in another look at a file that is tiny then:
+    a container may announce what is not there.
+
+    Raises:
+        DecompressionBombError: There will be more pixels than a file of this size may yield.
+    """
+    media, shown = reading.media, repr(str(reading.media.path))
+    try:
+        check_expansion(shown, media.size_bytes, reading.expected_frame_count * pictures.frame_pixels)
+    except DecompressionBombError:
+        with MediaFile(media.path) as again:
+            wanted = pictures.track.stream.index
+            count = sum(stream.index == wanted for stream, _ in again.packets())
+        check_expansion(shown, media.size_bytes, count * pictures.frame_pixels)
 
 
 def _write(
