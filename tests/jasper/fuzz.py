@@ -31,6 +31,8 @@ LIMITS = Limits(stall_seconds=10, identify_seconds=20)
 #: Files that are mutated on, at most; older ones make room.
 _MOST_IN_POOL = 2000
 _TOLD_EVERY_SECONDS = 60.0
+#: How an error begins to tell of a worker that a signal of its own making ended: C code did that.
+_DIED = "made the decoder crash (signal"
 
 
 @dataclass
@@ -40,8 +42,10 @@ class Findings:
     executions: int = 0
     #: What an execution ended in → how often.
     outcomes: "collections.Counter[str]" = field(default_factory=collections.Counter)
-    #: Inputs that the decoder crashed on, or that raised what is no `MediaError`.
+    #: Inputs that raised what is no `MediaError`, or that the worker stumbled over in our own code.
     untyped: list[Path] = field(default_factory=list)
+    #: Inputs that FFmpeg itself died on, which the sandbox is there for; one for each signal and container.
+    crashed: list[Path] = field(default_factory=list)
     #: Inputs that were given up for time or memory; one for each sentence.
     given_up: list[Path] = field(default_factory=list)
 
@@ -84,8 +88,11 @@ class Fuzzer:
         try:
             identity = self._sandbox.identify(path)
         except (DecoderCrashedError, DecoderStoppedError) as error:
-            found.untyped.append(self._kept(data, suffix, error))
             outcome = self._named(error)
+            if _DIED not in outcome:
+                found.untyped.append(self._kept(data, suffix, error))
+            elif outcome not in self._seen:
+                found.crashed.append(self._kept(data, suffix, error))
         except (DecodingTimeError, DecodingMemoryError) as error:
             outcome = self._named(error)
             if outcome not in self._seen:
@@ -107,7 +114,7 @@ class Fuzzer:
 
     def _named(self, error: BaseException) -> str:
         sentence = re.sub(r"b['\"].*", "", str(error).partition("input")[2])
-        return f"{type(error).__name__} {re.sub(r'[0-9]+', '0', sentence)}"
+        return f"{type(error).__name__} {re.sub(r'(?<![0-9])(?<!signal )[0-9]+', '0', sentence)}"
 
     def _kept(self, data: bytes, suffix: str, error: BaseException) -> Path:
         self._keep.mkdir(parents=True, exist_ok=True)
@@ -146,7 +153,8 @@ def report(findings: Findings, seconds: float, pool_size: int) -> str:
     pace = findings.executions / max(seconds, 0.001)
     lines = [
         f"{findings.executions:,} executions in {seconds:,.0f} s ({pace:,.0f} a second), {pool_size:,} files in the pool",
-        f"{len(findings.untyped)} untyped; {len(findings.given_up)} ways to be given up for time or memory",
+        f"{len(findings.untyped)} untyped; {len(findings.crashed)} ways to crash FFmpeg; "
+        f"{len(findings.given_up)} ways to be given up for time or memory",
     ]
     lines += [f"  {count:>9,}  {name}" for name, count in findings.outcomes.most_common()]
     return "\n".join(lines)
@@ -174,7 +182,7 @@ def main() -> int:
             lambda findings: time.monotonic() > end,
             lambda text: print(text, flush=True),
         )
-    for path in (*findings.untyped, *findings.given_up):
+    for path in (*findings.untyped, *findings.crashed, *findings.given_up):
         print(f"kept: {path}")
     return int(bool(findings.untyped))
 

@@ -1,8 +1,12 @@
 """A few seconds of fuzzing; `make fuzz` does it for longer."""
 
+import sys
 from pathlib import Path
 
-from tests.jasper.fuzz import fuzz
+import pytest
+
+from jasper.sandbox import Sandbox
+from tests.jasper.fuzz import Fuzzer, fuzz
 from tests.jasper.mutating import Mutator, parts
 from tests.jasper.seeds import SEEDS, make_seeds
 
@@ -23,6 +27,31 @@ def test_damaged_films_end_in_nothing_untyped(tmp_path: Path) -> None:
     assert findings.untyped == []
     assert findings.executions == COUNT == sum(findings.outcomes.values())
     assert findings.outcomes["asset"] > 50 and findings.outcomes["UnreadableMediaError"] > 50
+
+
+@pytest.mark.parametrize(
+    ("worker", "crashed", "untyped"),
+    [
+        ("import os; os.abort()", 1, 0),
+        ("import os; os.kill(os.getpid(), 11)", 1, 0),
+        ("input(); print('nonsense')", 0, 2),
+        ("input(); raise OSError", 0, 2),
+    ],
+)
+def test_crashes_of_ffmpeg_and_mistakes_of_ours_are_told_apart(
+    tmp_path: Path, worker: str, crashed: int, untyped: int
+) -> None:
+    """A crash is kept once, a mistake each time."""
+    seed = tmp_path / "film.ts"
+    seed.write_bytes(bytes(4))
+    fuzzer = Fuzzer(
+        [seed], "amber", tmp_path, tmp_path / "kept", Sandbox(command=(sys.executable, "-c", worker))
+    )
+    fuzzer.run_once()
+    fuzzer.run_once()
+    found = fuzzer.findings
+    assert (len(found.crashed), len(found.untyped)) == (crashed, untyped)
+    assert all(path.exists() for path in (*found.crashed, *found.untyped))
 
 
 def test_the_same_seed_gives_the_same_damage() -> None:
