@@ -7,7 +7,7 @@ PYTEST := $(VENV)/python -m pytest
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check lint format bench docs build clean
+.PHONY: help setup demo test soak fuzz check lint format bench docs build clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -23,6 +23,9 @@ test: setup ## the whole suite
 
 soak: setup ## fault, race and volume tests at full count; N=count SEED=seed
 	@AMBER_SOAK=1 $(if $(N),AMBER_SOAK_COUNT=$(N)) $(if $(SEED),AMBER_SOAK_SEED=$(SEED)) $(PYTEST) -m soak -n $(JOBS) --dist worksteal --timeout 3600
+
+fuzz: setup ## damaged films through the sandbox; MINUTES=20 SEED=seed
+	@$(VENV)/python -m tests.jasper.fuzz --minutes $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED))
 
 check: lint ## lint, types, imports, and the tests that need no server
 	@$(PYTEST) -n $(JOBS) --dist worksteal tests/unit tests/engine tests/architecture

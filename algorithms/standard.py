@@ -8,7 +8,7 @@ from amber.progress import report, scratch
 
 if TYPE_CHECKING:
     from jasper.frames import FrameTimes
-    from jasper.standardize import Standardized
+    from jasper.results import Standardized
     from jasper.video import Video
 
 
@@ -82,6 +82,8 @@ def standard(source: Source) -> Standard:
         SourceLostError: No location holds the asset any more.
         MediaIOError: A location is there and cannot be read, or the results cannot be written; this may pass.
         CorruptMediaError: The asset cannot be decoded; every location holds the same packets, so no other is tried.
+        DecodingLimitError, DecoderCrashedError: Decoding takes too much, or ends the decoder; no other is tried either.
+        DecoderStoppedError: The decoder was ended from outside; this may pass.
 
     Source: ours (docs/architecture.md).
 
@@ -90,7 +92,7 @@ def standard(source: Source) -> Standard:
     """
     from jasper.errors import MediaIOError, SourceChangedError, UnreadableMediaError
     from jasper.frames import FrameTimes
-    from jasper.standardize import standardize
+    from jasper.sandbox import standardize
 
     tried: dict[Path, str] = {}
     trouble: MediaIOError | None = None

@@ -2,52 +2,43 @@
 
 import json
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
 
 from amber import Amber
 from benchmarks.subject import JOB
+from jasper import sandbox
 
 
 def main(film: Path, home: Path) -> None:
     """Run the cold job and print what was counted, as JSON."""
-    opens: list[str] = []
+    own_opens: list[str] = []
     sys.addaudithook(
-        lambda event, given: opens.append(event) if event == "open" and _is(film, given[0]) else None
+        lambda event, given: (
+            own_opens.append(event) if event == "open" and str(film) in str(given[0]) else None
+        )
     )
-    decoded = _count_decoded_packets()
-    with Amber.open(home) as amber:
+    with tempfile.TemporaryDirectory() as folder, Amber.open(home) as amber:
+        counts = Path(folder) / "counts"
+        command = (sys.executable, "-P", "-m", "benchmarks.counting_worker", str(film), str(counts))
+        sandbox.shared = sandbox.Sandbox(command=command)
         asset = amber.ingest(film)
-        naming = len(opens)
+        naming = json.loads(counts.read_text())
         manifest = amber.get("standard", asset).value
-        source = len(decoded)
+        made = json.loads(counts.read_text())
         amber.get(JOB[1], asset)
-        counted = {
-            "opens_to_name": naming,
-            "opens_to_compute": len(opens) - naming,
-            "source_packets_decoded": source,
-            "frames": int(manifest.frame_count),
-        }
-    print(json.dumps(counted))
-
-
-def _is(film: Path, opened: object) -> bool:
-    return isinstance(opened, str | bytes | Path) and str(film) in str(opened)
-
-
-def _count_decoded_packets() -> list[int]:
-    """A list that grows by each packet that jasper's one decoder takes."""
-    from jasper.decode import VideoDecoder
-
-    taken: list[int] = []
-    decode = VideoDecoder.decode
-
-    def counting(decoder: VideoDecoder, packet: Any, number: int) -> Any:
-        taken.append(number)
-        return decode(decoder, packet, number)
-
-    VideoDecoder.decode = counting  # type: ignore[method-assign]
-    return taken
+        whole = json.loads(counts.read_text())
+        sandbox.shared.close()
+    print(
+        json.dumps(
+            {
+                "opens_to_name": naming["opens"],
+                "opens_to_compute": whole["opens"] - naming["opens"] + len(own_opens),
+                "source_packets_decoded": made["packets"],
+                "frames": int(manifest.frame_count),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

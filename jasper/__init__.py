@@ -9,23 +9,23 @@ if TYPE_CHECKING:
     from jasper.frames import Frame as Frame
     from jasper.frames import FrameBatch as FrameBatch
     from jasper.frames import FrameTimes as FrameTimes
-    from jasper.identity import Identity as Identity
-    from jasper.identity import identify as identify
-    from jasper.standardize import Standardized as Standardized
-    from jasper.standardize import standardize as standardize
+    from jasper.results import Identity as Identity
+    from jasper.results import Standardized as Standardized
+    from jasper.sandbox import identify as identify
+    from jasper.sandbox import standardize as standardize
     from jasper.video import Video as Video
 
 _HOMES = {
     "Frame": "frames",
     "FrameBatch": "frames",
     "FrameTimes": "frames",
-    "Identity": "identity",
+    "Identity": "results",
     "MediaError": "errors",
-    "Standardized": "standardize",
+    "Standardized": "results",
     "Video": "video",
     "cut_clip": "clips",
-    "identify": "identity",
-    "standardize": "standardize",
+    "identify": "sandbox",
+    "standardize": "sandbox",
 }
 
 __all__ = sorted(_HOMES)

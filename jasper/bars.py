@@ -1,9 +1,12 @@
 """Where the picture is within its frame: black bars are found once a title, on the frames of the scan proxy."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from av.video.frame import VideoFrame
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 #: Every so many frames one is looked at.
 _EVERY = 12
@@ -49,7 +52,7 @@ class BarFinder:
         self._filled: tuple[_Counts, _Counts] = (np.zeros(height, np.int64), np.zeros(width, np.int64))
         self._marked: tuple[_Counts, _Counts] = (np.zeros(height, np.int64), np.zeros(width, np.int64))
 
-    def see(self, frame: VideoFrame) -> None:
+    def see(self, frame: "VideoFrame") -> None:
         """Take the next frame: planar, its first plane luma of eight bits and limited range; most cost nothing."""
         number, self._seen = self._seen, self._seen + 1
         if number % _EVERY:

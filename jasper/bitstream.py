@@ -96,8 +96,9 @@ def split_units(data: bytes, length_size: int) -> list[bytes]:
         at += length_size
         if at + size > end:
             raise MalformedBitstreamError(f"a unit of {size} bytes stands in a packet with {end - at} left")
-        if size:
-            units.append(_trimmed(data[at : at + size]))
+        unit = _trimmed(data[at : at + size])
+        if unit:
+            units.append(unit)
         at += size
     return units
 
@@ -165,12 +166,19 @@ def _first_golomb(data: bytes) -> int:
 
 
 def avcc_record(parameter_sets: Iterable[bytes]) -> bytes:
-    """The one `avcC` record for these H.264 parameter sets, four-byte lengths, sets sorted."""
+    """The one `avcC` record for these H.264 parameter sets, four-byte lengths, sets sorted.
+
+    Raises:
+        MalformedBitstreamError: One kind is missing, or there are more or larger ones than a record holds.
+    """
     ordered = sorted(set(parameter_sets))
     sequence = [unit for unit in ordered if unit[0] & 31 == 7]
     picture = [unit for unit in ordered if unit[0] & 31 == 8]
     if not sequence or not picture:
         raise MalformedBitstreamError("there is no parameter set to decode with")
+    is_fitting = len(sequence) <= 31 and len(picture) <= 255 and all(len(unit) < 65536 for unit in ordered)
+    if not is_fitting or any(len(unit) < 4 for unit in sequence):
+        raise MalformedBitstreamError("a record does not hold these parameter sets")
     head = bytes((1, sequence[0][1], sequence[0][2], sequence[0][3], 0xFF, 0xE0 | len(sequence)))
     record = head + b"".join(len(unit).to_bytes(2, "big") + unit for unit in sequence)
     record += bytes((len(picture),)) + b"".join(len(unit).to_bytes(2, "big") + unit for unit in picture)

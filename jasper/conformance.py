@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from av.video.frame import VideoFrame
 
-from jasper.bitstream import MalformedBitstreamError, have_one_set_an_id, is_idr, is_slice
+from jasper.bitstream import MalformedBitstreamError, avcc_record, have_one_set_an_id, is_idr, is_slice
 from jasper.identity import VideoTrack
 from jasper.profile import Profile
 from jasper.tone import transfer_of
@@ -78,6 +78,7 @@ class Conformance:
         try:
             if not have_one_set_an_id(parameter_sets):
                 self._object("its parameters change")
+            avcc_record(parameter_sets)
         except MalformedBitstreamError:
             self._object("its parameters are malformed")
         longest = max((after - before for before, after in pairwise(key_seconds)), default=Fraction(0))

@@ -12,6 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from jasper.bitstream import with_start_codes
+from jasper.limits import DECODER_OPTIONS
 
 #: More threads than this gain nothing on pictures of ordinary size.
 _MOST_THREADS = 8
@@ -44,9 +45,12 @@ class VideoDecoder:
         """Take a decoder that has decoded nothing yet."""
         context.thread_count = threads
         context.thread_type = ThreadType.FRAME
+        context.options = {**context.options, **DECODER_OPTIONS}
         self.context = context
         #: Packets that the decoder refused.
         self.error_count = 0
+        #: Pixels of all frames so far.
+        self.pixel_count = 0
 
     @classmethod
     def for_h264(cls, threads: int) -> "VideoDecoder":
@@ -77,12 +81,16 @@ class VideoDecoder:
 
     def _frames(self, packet: "Packet[Stream] | None") -> list[VideoFrame]:
         try:
-            return self.context.decode(packet)
+            frames = self.context.decode(packet)
         except av.error.EOFError:
             return []
+        except MemoryError:
+            raise
         except av.error.FFmpegError:
             self.error_count += 1
             return []
+        self.pixel_count += sum(frame.width * frame.height for frame in frames)
+        return frames
 
 
 def decode_h264(packets: Iterator[list[bytes]], threads: int) -> Iterator[tuple[VideoFrame, Fraction]]:

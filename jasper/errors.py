@@ -11,6 +11,16 @@ MediaError
 ├── SpanOutOfRangeError         no such span of time
 ├── TimelineConflictError       the same content, at other times
 ├── SourceChangedError          the file no longer holds the asset
+├── DecodingLimitError          reading the media takes more than is allowed
+│   ├── DecodingTimeError       … time
+│   ├── DecodingMemoryError     … memory
+│   ├── DecompressionBombError  … pictures for so small a file
+│   ├── FrameTooLargeError
+│   ├── TooManyFramesError
+│   ├── TooManyStreamsError
+│   └── OutputTooLargeError
+├── DecoderCrashedError         the decoder died on the file
+├── DecoderStoppedError         the decoder was ended from outside; may pass by itself
 └── MediaIOError                the file cannot be read or written; may pass by itself
 """
 
@@ -65,6 +75,48 @@ class TimelineConflictError(MediaError):
 
 class SourceChangedError(MediaError):
     """The file no longer holds the asset that it held."""
+
+
+class DecodingLimitError(MediaError):
+    """Reading the media takes more than is allowed."""
+
+
+class DecodingTimeError(DecodingLimitError):
+    """Reading the media takes too long, or goes on without getting anywhere."""
+
+
+class DecodingMemoryError(DecodingLimitError):
+    """Reading the media takes too much memory."""
+
+
+class DecompressionBombError(DecodingLimitError):
+    """The file is tiny beside the pictures that come out of it."""
+
+
+class FrameTooLargeError(DecodingLimitError):
+    """The pictures of the media are larger than is allowed."""
+
+
+class TooManyFramesError(DecodingLimitError):
+    """The media has more frames than are allowed."""
+
+
+class TooManyStreamsError(DecodingLimitError):
+    """The media has more streams than are allowed."""
+
+
+class OutputTooLargeError(DecodingLimitError):
+    """What is made from the media takes more disk than is allowed."""
+
+
+class DecoderCrashedError(MediaError):
+    """The decoder died on the file; the file is damaged, or made to do that."""
+
+
+class DecoderStoppedError(MediaError):
+    """The decoder was ended from outside, by a person or by a system short of memory."""
+
+    retryable = True
 
 
 class MediaIOError(MediaError):

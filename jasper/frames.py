@@ -24,6 +24,9 @@ _COARSEST_CLOCK = 10_000
 _FINEST_CLOCK = 1_000_000
 _ROUNDED_CLOCK = 90_000
 
+#: Ticks between two frames that a media file has room for, however far frames are reordered.
+_MOST_TICKS = 2**32 // 32
+
 _TICKS = "tick"
 _TIME_BASE = b"time_base"
 
@@ -154,13 +157,12 @@ class FrameTimes:
         Exact wherever the clock is one that a media file can have.
         """
         scale, step = self.time_base.denominator, self.time_base.numerator
-        if scale > _FINEST_CLOCK:
-            exact = self.ticks * (step / scale * _ROUNDED_CLOCK)
-            return (
-                _ROUNDED_CLOCK,
-                [round(tick) for tick in exact],
-                max(1, round(self.last_duration * _ROUNDED_CLOCK)),
-            )
+        longest = int(np.diff(self.ticks).max(initial=1)) * self.time_base
+        finest = int(_MOST_TICKS / longest)
+        if scale > _FINEST_CLOCK or max(scale, 2 * _COARSEST_CLOCK) > finest:
+            rounded = max(1, min(_ROUNDED_CLOCK, finest))
+            exact = self.ticks * (step / scale * rounded)
+            return rounded, [round(tick) for tick in exact], max(1, round(self.last_duration * rounded))
         while scale < _COARSEST_CLOCK:
             scale, step = scale * 2, step * 2
         return scale, (self.ticks * step).tolist(), max(1, round(self.last_duration * scale))

@@ -1,9 +1,9 @@
 """Which asset a file holds: one read of the file, no decoding."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -17,57 +17,16 @@ from av.video.stream import VideoStream
 from jasper.digest import AudioDigest, VideoDigest, asset_hash
 from jasper.errors import MediaIOError, NoMediaError, UnreadableMediaError
 from jasper.frames import FrameTimes
+from jasper.limits import check_frame_count
 from jasper.main_track import main_track
-from jasper.media import MediaFile, ProgressCallback, codec_name, side_data
+from jasper.media import MediaFile, codec_name, open_regular, side_data
 from jasper.probe import OrientationFinder, is_cut_short, is_shown
+from jasper.results import Identity, ProgressCallback
 from jasper.timing import STANDARD_RATES, presented_ticks, timing_class
 
 _PROGRESS_EVERY = 256
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a file holds, and how it was found."""
-
-    #: The asset hash, in hex.
-    asset: str
-    #: SHA-256 of the file, in hex.
-    file_digest: str
-    size_bytes: int
-    #: The container's name, as FFmpeg has it; in no key.
-    container: str
-    #: The container's tags; in no key.
-    metadata: Mapping[str, str]
-    #: Whether the file is cut short; what is left of it has a hash of its own.
-    partial: bool
-    #: Presented frames; 0 without video.
-    frame_count: int
-    duration_seconds: float
-    #: As shown: after rotation, before pixels are made square. 0 without video.
-    width: int
-    height: int
-    #: Clockwise degrees that a decoded frame is turned by.
-    rotation: int
-    #: The timing class: frames a second; None if the times follow no standard rate, or there is no video.
-    rate: Fraction | None
-    video_codec: str | None
-    audio_codec: str | None
-    #: How many tracks of video and of audio there are; all that is told here is of the main one of each.
-    video_track_count: int
-    audio_track_count: int
-    #: When the frames are shown, counted from the first; None without video.
-    times: FrameTimes | None = field(compare=False)
-
-    def check_timeline(self, recorded: FrameTimes | None) -> None:
-        """Compare with the frame times that were recorded when the asset was first seen.
-
-        Where the timing is a rate, times follow from it and are never in conflict.
-
-        Raises:
-            TimelineConflictError: A frame is shown more than 2 ms earlier or later than recorded.
-        """
-        if self.rate is None and self.times is not None and recorded is not None:
-            recorded.check_agrees(self.times)
+#: Times that lie further apart (two years) are damage.
+_LONGEST_SECONDS = 2**26
 
 
 class VideoTrack:
@@ -119,9 +78,11 @@ class VideoTrack:
 
     @property
     def known_ticks(self) -> list[int]:
-        """All presentation times, if every presented packet has one; else nothing."""
+        """All presentation times, if every presented packet has one and they can be meant; else nothing."""
         known = [tick for tick in self.ticks if tick is not None]
-        return known if len(known) == len(self.ticks) else []
+        if not known or len(known) < len(self.ticks):
+            return []
+        return known if (max(known) - min(known)) * self.time_base < _LONGEST_SECONDS else []
 
     def rate(self) -> Fraction | None:
         """The timing class."""
@@ -284,7 +245,10 @@ class Reading:
 
         Raises:
             NoMediaError: No stream had a packet.
+            TooManyFramesError: There are more frames than are allowed.
         """
+        for track in self.videos:
+            check_frame_count(repr(str(self.media.path)), len(track.ticks))
         digests = [track.finish() for track in self.videos if track.ticks]
         digests += [track.finish() for track in self.audios if track.packet_count]
         if not digests:
@@ -362,7 +326,7 @@ def _identity(reading: Reading, digest: "Future[str]") -> Identity:
 
 def _file_digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise MediaIOError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error

@@ -7,7 +7,8 @@ while reading is known as such instead of being taken for the end of the file.
 import errno
 import io
 import os
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,15 +22,20 @@ from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from jasper.errors import EncryptedMediaError, MediaIOError, NoMediaError, UnreadableMediaError
-
-#: (frames done, frames in all; 0 where that is not known).
-ProgressCallback = Callable[[int, int], None]
+from jasper.limits import check_size, check_streams
 
 #: Demuxers that read what they are given and open nothing else: no playlists, no image sequences, no devices.
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,mxf,gxf,ogg,wav,w64,aiff,caf,au,mp3,"
     "aac,loas,flac,ac3,eac3,dts,amr,h264,hevc,vvc,av1,obu,ivf,m4v,dv,nut,rm,wtv,yuv4mpegpipe,ape,wv,tta"
 )
+
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
 
 _BUFFER_BYTES = 128 * 1024
 _ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms"})
@@ -40,7 +46,7 @@ class _CountedFile(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._file = path.open("rb", buffering=0)
+        self._file = open_regular(path)
         self.size_bytes = os.fstat(self._file.fileno()).st_size
         #: What the demuxer sees as the name: the suffix is a hint for guessing the format.
         self.name = (
@@ -79,6 +85,23 @@ class _CountedFile(io.RawIOBase):
         super().close()
 
 
+def open_regular(path: Path) -> io.FileIO:
+    """Open a file for reading; what is no file (a pipe, a device, a folder) is refused without waiting for it.
+
+    Raises:
+        UnreadableMediaError: It is no file.
+        OSError: It cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    kind = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(descriptor)
+        raise UnreadableMediaError(
+            f"{_shown(path)} is {_KINDS.get(stat.S_IFMT(kind), 'no file')}; name a media file"
+        )
+    return io.FileIO(descriptor)
+
+
 class MediaFile:
     """An open media file: its streams, and its packets in file order."""
 
@@ -92,10 +115,12 @@ class MediaFile:
         self.path = path
         try:
             self._file = _CountedFile(path)
-        except OSError as error:
-            raise MediaIOError(f"{_shown(path)} cannot be opened: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise MediaIOError(f"{_shown(path)} cannot be opened: {reason}") from error
         try:
             self.container = self._demuxer()
+            self._check_limits()
         except BaseException:
             self._file.close()
             raise
@@ -112,6 +137,8 @@ class MediaFile:
                 buffer_size=_BUFFER_BYTES,
                 metadata_errors="replace",
             )
+        except MemoryError:
+            raise
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self.check_io()
             head = _head(self.path)
@@ -121,6 +148,12 @@ class MediaFile:
                 f"{_shown(self.path)} is not a media file that can be read: {_reason(error)}; it begins with "
                 f"{head[:16]!r}; check that it was copied or downloaded whole"
             ) from error
+
+    def _check_limits(self) -> None:
+        check_streams(_shown(self.path), len(self.container.streams))
+        for stream in self.video_streams:
+            if stream.codec_context is not None:
+                check_size(_shown(self.path), stream.codec_context.width, stream.codec_context.height)
 
     @property
     def bytes_read(self) -> int:
@@ -172,11 +205,18 @@ class MediaFile:
         may_be_encrypted = "mov" in self.container.format.name
         try:
             for packet in self.container.demux(streams):
-                if not packet.size:
+                # Streams that appear while reading were not there when it was decided which ones count.
+                if not packet.size or packet.stream not in streams:
                     continue
                 if may_be_encrypted and side_data(packet, "encryption_info") is not None:
                     raise EncryptedMediaError(f"{_shown(self.path)} is encrypted; supply it decrypted")
                 yield packet.stream, packet
+        except IndexError:
+            # PyAV's end of a file in which such streams appeared; all packets were read.
+            self.check_io()
+            return
+        except MemoryError:
+            raise
         except (av.error.FFmpegError, OSError) as error:
             self.check_io()
             raise UnreadableMediaError(f"{_shown(self.path)} cannot be read on: {_reason(error)}") from error
@@ -225,11 +265,14 @@ def _shown(path: Path) -> str:
 
 def _reason(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error)
-    if getattr(error, "errno", None) == errno.EINVAL:
+    number = getattr(error, "errno", None)
+    if number == errno.EINVAL:
         return "its format is not known, or one that is not allowed"
+    if number in errno.errorcode:
+        return "what it says of its content cannot be"
     return text[:1].lower() + text[1:]
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(_BUFFER_BYTES)

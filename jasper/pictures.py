@@ -89,12 +89,19 @@ class Pictures:
         self._hidden: set[int] = set()
         #: Packet numbers in presentation order.
         self._shown: list[int] = []
+        #: Pixels of the first frame; 0 until there is one.
+        self.frame_pixels = 0
         self._shaping: _Shaping | None = None
 
     @property
     def frame_count(self) -> int:
         """Frames decoded so far."""
         return len(self._shown)
+
+    @property
+    def pixel_count(self) -> int:
+        """Pixels decoded so far."""
+        return self._decoder.pixel_count
 
     def take(self, portion: Portion) -> None:
         """Take the next packet."""
@@ -144,6 +151,7 @@ class Pictures:
             orientation = self.track.finder.orientation
         aspect = aspect or Fraction(1)
         self._aspect = self._decoder.context.sample_aspect_ratio or Fraction(1)
+        self.frame_pixels = frame.width * frame.height
         self.conformance.see_frame(frame)
         self.conformance.see_shape(
             aspect, is_upright=orientation.rotation == 0 and not orientation.is_mirrored
@@ -205,12 +213,13 @@ class Pictures:
         source = FrameTimes(np.sort(np.asarray(known, dtype=np.int64))[ordinals], self.track.time_base)
         if rate is not None:
             return FrameTimes(ordinals - first, 1 / rate), source
-        relative = presented_ticks(known)[ordinals]
-        times = FrameTimes(relative - relative[0], self.track.time_base)
+        # All presented frames are compared, and not only those that could be decoded: so they were recorded.
+        presented = FrameTimes(presented_ticks(known), self.track.time_base)
         if recorded is not None:
-            recorded.check_agrees(times)
-            return recorded, source
-        return times, source
+            recorded.check_agrees(presented)
+            presented = recorded
+        ticks = presented.ticks[ordinals]
+        return FrameTimes(ticks - ticks[0], presented.time_base), source
 
     def _ordinals(self, known: list[int]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
         """The place of each decoded frame among all presented ones; some of these may not have been decodable."""
@@ -219,6 +228,8 @@ class Pictures:
             return everything
         shown = np.array([self._ticks[number] or 0 for number in self._shown], dtype=np.int64)
         places = np.searchsorted(np.sort(np.asarray(known, dtype=np.int64)), shown)
+        # Frames of one time take the places of that time one after the other.
+        places += np.arange(len(shown)) - np.searchsorted(shown, shown)
         is_ordered = bool(np.all(np.diff(places) > 0)) and int(places[-1]) < len(known)
         return places.astype(np.int64) if is_ordered else everything
 

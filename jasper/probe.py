@@ -14,9 +14,13 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from jasper.limits import DECODER_OPTIONS
+
 #: Packets in which a decoder shows its first frame, if it ever does.
 _PATIENCE = 64
 
+#: A packet of a transport stream begins with "G".
+_TS_PACKET_BYTES = 188
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _BOX_KINDS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"sidx", b"moof"})
@@ -63,6 +67,7 @@ class OrientationFinder:
         self._left = _PATIENCE if self._context is not None else 0
         if self._context is not None:
             self._context.thread_count = 1
+            self._context.options = {**self._context.options, **DECODER_OPTIONS}
 
     def look(self, packet: "Packet[Stream]") -> None:
         """Take the stream's next packet; costs nothing once a frame was seen."""
@@ -86,6 +91,8 @@ class OrientationFinder:
     def _decode(self, packet: "Packet[Stream] | None") -> None:
         try:
             frames = self._context.decode(packet)
+        except MemoryError:
+            raise
         except av.error.FFmpegError:
             return
         if frames:
@@ -106,16 +113,18 @@ def is_cut_short(path: Path) -> bool:
 
 
 def _declared_ends(file: BinaryIO, size: int) -> Iterator[int]:
-    """Where the top-level elements of an MP4, Matroska or RIFF file say that they end."""
-    head = file.read(64)
+    """Where the elements of an MP4, Matroska or RIFF file, or the last packet of a transport stream, must end."""
+    head = file.read(400)
     if head[:4] == b"RIFF":
         yield 8 + int.from_bytes(head[4:8], "little")
     elif head[:4] == _EBML:
-        at = head.find(_SEGMENT)
+        at = head.find(_SEGMENT, 0, 64)
         if at >= 0:
             yield from _ebml_end(head, at + 4)
     elif head[4:8] in _BOX_KINDS:
         yield from _box_ends(file, size)
+    elif head[::_TS_PACKET_BYTES][:3] == b"GGG":
+        yield -(-size // _TS_PACKET_BYTES) * _TS_PACKET_BYTES
 
 
 def _ebml_end(head: bytes, at: int) -> Iterator[int]:

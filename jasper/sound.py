@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -285,6 +286,8 @@ class SoundTrack:
         assert self._decoder is not None and self._encoder is not None, "there is something to encode"
         try:
             frames = self._decoder.decode(packet)
+        except MemoryError:
+            raise
         except av.error.FFmpegError:
             # What cannot be decoded is a gap, which the next packet's time fills with silence.
             return
@@ -324,10 +327,11 @@ class Sounds:
         self._scratch = scratch
         self._profile = profile
         self._only = SoundTrack(tracks[0], scratch / _SPOOL, profile) if len(tracks) == 1 else None
-        self._waiting = {
-            track: PacketSpool(scratch / f"sound-{number}.spool")
-            for number, track in enumerate(tracks if self._only is None else ())
-        }
+        self._numbers = {track: number for number, track in enumerate(tracks)}
+        #: One file for all of them: a process may not have as many open as a hostile file has tracks.
+        self._waiting = PacketSpool(scratch / "sounds.spool") if len(tracks) > 1 else None
+        #: The number of each waiting packet's track.
+        self._owners = array("H")
 
     def take(self, portion: Portion) -> None:
         """Take the next packet of any track of sound."""
@@ -335,24 +339,27 @@ class Sounds:
         if self._only is not None:
             seconds = pts * track.time_base if pts is not None else None
             self._only.take(Heard(portion.data, portion.units, seconds))
-        elif isinstance(track, AudioTrack):
-            self._waiting[track].add(portion.data, time=pts if pts is not None else self._NO_TIME)
+        elif self._waiting is not None and isinstance(track, AudioTrack):
+            self._waiting.add(portion.data, time=pts if pts is not None else self._NO_TIME)
+            self._owners.append(self._numbers[track])
 
     def finish(self, main: AudioTrack | None, video_start: Fraction | None) -> AudioTrackPlan | None:
         """The track to write, given the main one and when the first frame is shown; None if there is no sound."""
-        if self._only is None and main is not None:
+        if self._waiting is not None and main is not None:
+            self._waiting.close()
             self._only = SoundTrack(main, self._scratch / _SPOOL, self._profile)
-            spool = self._waiting[main]
-            spool.close()
-            splitter = main.splitter()
-            for data, pts in zip(spool.packets(), spool.times, strict=True):
-                seconds = pts * main.time_base if pts != self._NO_TIME else None
-                self._only.take(Heard(data, splitter.add(data), seconds))
+            number, splitter = self._numbers[main], main.splitter()
+            for data, pts, owner in zip(
+                self._waiting.packets(), self._waiting.times, self._owners, strict=True
+            ):
+                if owner == number:
+                    seconds = pts * main.time_base if pts != self._NO_TIME else None
+                    self._only.take(Heard(data, splitter.add(data), seconds))
         return self._only.finish(video_start) if self._only is not None else None
 
     def abandon(self) -> None:
         """Stop, and close all files; does nothing after `finish`."""
         if self._only is not None:
             self._only.abandon()
-        for spool in self._waiting.values():
-            spool.close()
+        if self._waiting is not None:
+            self._waiting.close()

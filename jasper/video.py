@@ -18,8 +18,9 @@ from jasper.bitstream import read_framing, split_units
 from jasper.decode import VideoDecoder
 from jasper.errors import CorruptMediaError, FrameOutOfRangeError, NoVideoError, SpanOutOfRangeError
 from jasper.frames import Frame, FrameBatch, FrameTimes, Pixels, Ticks
-from jasper.media import MediaFile, ProgressCallback
+from jasper.media import MediaFile
 from jasper.pipeline import read_ahead
+from jasper.results import ProgressCallback
 from jasper.samples import Samples, SpanReader
 from jasper.shape import Scaler
 

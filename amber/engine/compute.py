@@ -1,10 +1,7 @@
 """Computing one step: load its inputs, call the algorithm, store what it returns, measure what it took."""
 
-import os
 import resource
-import shutil
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Any
 
 from amber import codec
 from amber.algorithm import Each, File, Pair, Source
+from amber.engine.scratch import scratch_folder
 from amber.engine.values import Values
 from amber.errors import BlobCorruptError, BlobMissingError
 from amber.keys import BLOCKS, SOURCE, Node, Step, StepInput, is_merge
@@ -68,17 +66,13 @@ def compute(
         Exception: Whatever the algorithm raises.
     """
     arguments = _load(task, store, values, source)
-    folder = store.scratch / f"{os.getpid()}-{uuid.uuid4().hex}"
-    folder.mkdir(parents=True)
     meter = _Meter()
-    try:
+    with scratch_folder(store.scratch) as folder:
         with running(report, folder):
             value = _call(task, arguments)
         files: list[Blob] = []
         data = codec.encode(value, task.node.algorithm.result, lambda file: _keep(file, store, files))
         return Computed(store.blobs.put(data), tuple(files), meter.cost())
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _keep(file: File, store: Store, files: list[Blob]) -> File:
@@ -141,16 +135,25 @@ class _Meter:
     """What a computation takes, from now on."""
 
     def __init__(self) -> None:
+        from jasper.sandbox import shared
+
+        self._decoders = shared
         self._wall = time.perf_counter()
-        self._cpu = time.process_time()
-        self._read = _bytes_read()
+        self._cpu, self._read = self._used()
+
+    def _used(self) -> tuple[float, int]:
+        """CPU seconds and bytes read so far, by this process and its decoders."""
+        usage = self._decoders.usage()
+        return time.process_time() + usage.cpu_seconds, _bytes_read() + usage.bytes_read
 
     def cost(self) -> Cost:
+        cpu, read = self._used()
+        own_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return Cost(
             seconds=time.perf_counter() - self._wall,
-            cpu_seconds=time.process_time() - self._cpu,
-            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            bytes_read=max(0, _bytes_read() - self._read),
+            cpu_seconds=cpu - self._cpu,
+            peak_memory_bytes=max(own_peak, self._decoders.usage().peak_memory_bytes),
+            bytes_read=max(0, read - self._read),
         )
 
 

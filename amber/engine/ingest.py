@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from amber.errors import AmberError
+from amber.errors import AmberError, UsageError
 from amber.store.protocol import AssetRecord, Location, Store
 
 if TYPE_CHECKING:
     from jasper.frames import FrameTimes
-    from jasper.identity import Identity
+    from jasper.results import Identity
 
 #: What a folder is searched for; a file that is named itself is always tried.
 MEDIA_SUFFIXES = frozenset(
@@ -84,15 +84,18 @@ def ingest(
     Raises:
         jasper.errors.MediaError: It is no media file, or cannot be read, or shows the frames of a known asset at
             other times; nothing is recorded.
+        FileNotFoundError: There is no such file.
+        UsageError: Its name is not UTF-8.
         AmberError: The store cannot record it.
     """
     absolute = path.absolute()
+    _check_name(absolute)
     known = _untouched(store, absolute)
     if known is not None:
         return known
-    from jasper.identity import identify
+    from jasper.sandbox import identify
 
-    status = absolute.stat()
+    status = _status(absolute)
     identity = identify(absolute, progress=progress)
     times = identity.times if identity.rate is None else None
     is_new = store.catalog.put_asset(
@@ -110,7 +113,7 @@ def ingest(
         frame_times=times.to_bytes() if times is not None else None,
     )
     if not is_new and times is not None:
-        _check_times(store, identity.asset, times)
+        identity.check_timeline(_recorded_times(store, identity.asset))
     store.catalog.put_location(
         Location(
             uri=str(absolute),
@@ -137,13 +140,12 @@ def _facts(identity: "Identity") -> dict[str, Any]:
     return facts
 
 
-def _check_times(store: Store, asset: str, times: "FrameTimes") -> None:
-    """Compare with the frame times of the first sighting."""
+def _recorded_times(store: Store, asset: str) -> "FrameTimes | None":
+    """The frame times of the first sighting."""
     from jasper.frames import FrameTimes
 
     recorded = store.catalog.frame_times(asset)
-    if recorded is not None:
-        FrameTimes.from_bytes(recorded).check_agrees(times)
+    return FrameTimes.from_bytes(recorded) if recorded is not None else None
 
 
 def try_ingest(store: Store, path: Path, *, progress: Progress | None = None) -> Ingested:
@@ -154,6 +156,37 @@ def try_ingest(store: Store, path: Path, *, progress: Progress | None = None) ->
         return ingest(store, path, progress=progress)
     except (MediaError, AmberError, OSError) as error:
         return Ingested(path, "failed", problem=str(error))
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that the catalogue cannot hold.
+
+    Raises:
+        UsageError: It is not UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the name {str(path)!r} is not UTF-8, so it cannot be recorded; rename the file"
+        ) from error
+
+
+def _status(path: Path) -> os.stat_result:
+    """What the system says of a file.
+
+    Raises:
+        FileNotFoundError: There is none.
+        MediaIOError: It says nothing.
+    """
+    from jasper.errors import MediaIOError
+
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise MediaIOError(f"{str(path)!r} cannot be opened: {error.strerror or error}") from error
 
 
 def _untouched(store: Store, path: Path) -> Ingested | None:

@@ -1,9 +1,7 @@
 """Running an algorithm in the making: its inputs from the store, its result to the caller and nowhere else."""
 
 import contextlib
-import shutil
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from amber.engine.ask import Ask
 from amber.engine.engine import Engine
 from amber.engine.events import Listener, StepEvent, silent
 from amber.engine.failures import attempt_error
+from amber.engine.scratch import scratch_folder
 from amber.errors import UsageError
 from amber.keys import Closure, Step
 from amber.progress import running
@@ -135,10 +134,8 @@ def _call(
     store: Store, closure: Closure, step: Step, arguments: Mapping[str, Any], listener: Listener
 ) -> Trial:
     node = closure.nodes[step.algorithm]
-    folder = store.scratch / f"trial-{uuid.uuid4().hex}"
-    folder.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = stack.enter_context(scratch_folder(store.scratch))
         stack.enter_context(running(lambda d, t, u: listener(StepEvent(step, "running", d, t, u)), folder))
         listener(StepEvent(step, "started"))
         began = time.perf_counter()

@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame
 
 from jasper.bars import BarFinder, Rectangle
 from jasper.identity import identify
-from jasper.standardize import standardize
+from jasper.standard_form import standardize
 from tests.jasper.making import ffmpeg
 
 FILM = "testsrc2=size=320x180:rate=24:duration=3"

@@ -118,3 +118,20 @@ def test_adts_headers_are_taken_off() -> None:
     frame = bytes.fromhex("fff14c80015ffc") + b"abc"
     assert split_adts(frame * 2) == (AacConfig(2, 48000, 2), [b"abc", b"abc"])
     assert split_adts(b"abcdefgh") is None
+
+
+def test_a_unit_of_nothing_but_zeros_is_none() -> None:
+    assert split_units(b"\x00\x00\x00\x02\x00\x00\x00\x00\x00\x01\x65", 4) == [b"\x65"]
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        {b"\x67\x64", b"\x68a"},
+        {b"\x67abcd" + bytes(70_000), b"\x68a"},
+        {bytes((0x67, 1, 2, 3, n)) for n in range(40)} | {b"\x68a"},
+    ],
+)
+def test_parameter_sets_that_no_record_holds_are_malformed(sets: set[bytes]) -> None:
+    with pytest.raises(MalformedBitstreamError, match="does not hold these"):
+        avcc_record(sets)

@@ -10,7 +10,7 @@ import pytest
 from jasper.clips import cut_clip
 from jasper.errors import FrameOutOfRangeError, MediaIOError
 from jasper.identity import identify
-from jasper.standardize import Standardized, standardize
+from jasper.standard_form import Standardized, standardize
 from jasper.video import Video
 from tests.jasper.making import FFMPEG, make_film, raw_frames, samples, sha256, sound_delay
 

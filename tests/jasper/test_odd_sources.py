@@ -8,7 +8,7 @@ import pytest
 
 from jasper.frames import FrameTimes
 from jasper.identity import identify
-from jasper.standardize import Standardized, standardize
+from jasper.standard_form import Standardized, standardize
 from jasper.video import Video
 from tests.jasper.making import ffmpeg, raw_frames, remux
 

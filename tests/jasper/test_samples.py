@@ -11,7 +11,7 @@ import pytest
 
 from jasper.errors import MediaIOError, NoAudioError, SpanOutOfRangeError
 from jasper.identity import identify
-from jasper.standardize import Standardized, standardize
+from jasper.standard_form import Standardized, standardize
 from jasper.video import Video
 from tests.jasper.making import FFMPEG, ffmpeg, make_film, remux
 

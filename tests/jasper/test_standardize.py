@@ -7,13 +7,21 @@ from dataclasses import astuple
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from jasper.errors import CorruptMediaError, NoVideoError, SourceChangedError, TimelineConflictError
+from jasper import limits
+from jasper.errors import (
+    CorruptMediaError,
+    DecompressionBombError,
+    NoVideoError,
+    SourceChangedError,
+    TimelineConflictError,
+)
 from jasper.frames import FrameTimes
 from jasper.identity import identify
-from jasper.standardize import Standardized, standardize
+from jasper.standard_form import Standardized, standardize
 from tests.jasper.making import FFMPEG, ffmpeg, frame_digests, make_film, remux, samples, sha256, sound_delay
 
 
@@ -254,6 +262,30 @@ def test_recorded_times_hold_where_timing_is_variable(uneven: Path, tmp_path: Pa
         standardize(uneven, tmp_path / "apart", asset=asset, times=apart)
 
 
+def test_recorded_times_hold_for_those_frames_that_can_be_decoded(uneven: Path, tmp_path: Path) -> None:
+    """The first group of pictures cannot be, as its key frame is lost."""
+    broken = tmp_path / "broken.mp4"
+    ffmpeg(
+        "-i", uneven, "-c:v", "libx264", "-g", 12, "-sc_threshold", 0, "-fps_mode", "passthrough", "-enc_time_base",
+        "1:12288", broken,
+    )  # fmt: skip
+    with av.open(str(broken)) as container:
+        key = next(container.demux(video=0))
+    data, start = bytearray(broken.read_bytes()), key.pos or 0
+    # The encoder's note about itself comes before the picture.
+    picture = start + 4 + int.from_bytes(data[start : start + 4], "big") + 4
+    assert data[picture] == 0x65
+    data[picture + 1 : start + key.size] = bytes(start + key.size - picture - 1)
+    broken.write_bytes(data)
+    found = identify(broken)
+    assert found.rate is None and found.times is not None and found.frame_count == 48
+    result = standardize(broken, tmp_path / "made", asset=found.asset, times=found.times)
+    times = FrameTimes.load(result.frame_times)
+    assert 0 < len(times) < 48
+    ticks = found.times.ticks[-len(times) :]
+    assert times.ticks.tolist() == (ticks - ticks[0]).tolist()
+
+
 def test_another_file_at_the_place_is_refused_and_leaves_nothing(film: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceChangedError, match="no longer holds asset 000000000000"):
         standardize(film, tmp_path / "out", asset="0" * 64)
@@ -296,3 +328,41 @@ def test_pictures_that_cannot_be_decoded_are_an_error(tmp_path: Path) -> None:
     with pytest.raises((CorruptMediaError, NoVideoError)) as raised:
         made(broken, tmp_path / "out")
     assert str(raised.value)
+
+
+@pytest.mark.parametrize(("name", "pixels"), [("film.mp4", "4,147,200"), ("film.h264", r"2,\d{3},\d{3}")])
+def test_a_file_that_yields_pictures_without_end_is_given_up(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, pixels: str
+) -> None:
+    """At once where the container announces the frames, else when there are too many."""
+    monkeypatch.setattr(limits, "FREE_PIXELS", 320 * 180 * 40)
+    monkeypatch.setattr(limits, "PIXELS_A_BYTE", 0)
+    path = tmp_path / name
+    ffmpeg("-i", film, "-c", "copy", "-an", path)
+    asset = identify(path).asset
+    with pytest.raises(DecompressionBombError, match=rf"bytes, and {pixels} pixels come out of it"):
+        standardize(path, tmp_path / "out", asset=asset)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_container_announces_in_vain_makes_no_bomb(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FREE_PIXELS", 320 * 180 * 60)
+    monkeypatch.setattr(limits, "PIXELS_A_BYTE", 0)
+    front = tmp_path / "front.mp4"
+    ffmpeg("-i", film, "-c", "copy", "-movflags", "faststart", front)
+    data = front.read_bytes()
+    part = tmp_path / "part.mp4"
+    part.write_bytes(data[: len(data) // 2])
+    assert 0 < made(part, tmp_path / "part").frame_count <= 60
+    with pytest.raises(DecompressionBombError):
+        made(front, tmp_path / "whole")
+
+
+def test_a_long_wait_between_frames_fits_the_clock_of_a_file() -> None:
+    times = FrameTimes([0, 1, 90_000 * 86_400 * 300], Fraction(1, 90_000))
+    timescale, ticks, last = times.clock()
+    assert max(ticks[-1] - ticks[-2], last) < 2**32
+    assert abs(Fraction(ticks[-1], timescale) - 86_400 * 300) <= Fraction(1, timescale)
+    assert FrameTimes([0, 1, 90_000 * 600], Fraction(1, 90_000)).clock()[0] == 90_000

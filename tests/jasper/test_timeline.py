@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jasper.identity import identify
-from jasper.standardize import standardize
+from jasper.standard_form import standardize
 from jasper.video import Video
 from tests.jasper.making import FFMPEG, ffmpeg, raw_frames, remux
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jasper.identity import identify
-from jasper.standardize import standardize
+from jasper.standard_form import standardize
 from jasper.tone import (
     PEAK_NITS,
     WHITE_NITS,

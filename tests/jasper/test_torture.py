@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jasper.errors import MediaError
+from jasper.errors import DecoderCrashedError, DecoderStoppedError, MediaError
 from jasper.frames import FrameTimes
-from jasper.identity import identify
-from jasper.standardize import standardize
+from jasper.sandbox import identify, shared, standardize
 from jasper.video import Video
 from tests.jasper.making import frame_digests, remux, samples
 
@@ -76,7 +75,10 @@ def test_every_odd_film_gets_a_standard_form_or_a_sentence(path: Path, tmp_path:
         result = standardize(path, tmp_path / "out", asset=asset)
     except MediaError as error:
         assert len(str(error)) > 20  # noqa: PT017 - either outcome is right
+        assert not isinstance(error, DecoderCrashedError | DecoderStoppedError), error  # noqa: PT017
         return
+    finally:
+        assert shared.usage().peak_memory_bytes <= 1_000_000_000
     times = FrameTimes.load(result.frame_times)
     if not result.frame_count:
         # Sound alone: all of it is there.

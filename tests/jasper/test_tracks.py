@@ -10,7 +10,7 @@ from jasper.errors import FrameOutOfRangeError
 from jasper.frames import FrameTimes
 from jasper.identity import identify
 from jasper.main_track import main_track
-from jasper.standardize import Standardized, standardize
+from jasper.standard_form import Standardized, standardize
 from jasper.video import Video
 from tests.jasper.making import ffmpeg, frame_digests, remux, samples, sha256
 

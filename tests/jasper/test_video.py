@@ -12,7 +12,7 @@ from PIL import Image
 from jasper.errors import CorruptMediaError, FrameOutOfRangeError, MediaIOError
 from jasper.frames import FrameTimes
 from jasper.identity import identify
-from jasper.standardize import Standardized, standardize
+from jasper.standard_form import Standardized, standardize
 from jasper.video import Cursor, Video
 from tests.jasper.making import ffmpeg, raw_frames
 

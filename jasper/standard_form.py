@@ -5,18 +5,20 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from jasper.bars import Rectangle
-from jasper.errors import CorruptMediaError, MediaIOError, SourceChangedError
+from jasper.errors import CorruptMediaError, DecompressionBombError, MediaIOError, SourceChangedError
 from jasper.frames import FrameTimes
 from jasper.identity import AudioTrack, Reading, VideoTrack
-from jasper.media import MediaFile, ProgressCallback
+from jasper.limits import check_expansion
+from jasper.media import MediaFile
 from jasper.mp4 import write_mp4
 from jasper.pictures import Pictures
 from jasper.profile import HOUSE_1, Profile
+from jasper.results import ProgressCallback, Standardized
 from jasper.sound import Sounds
 from jasper.timing import STANDARD_RATES
 
@@ -27,37 +29,6 @@ _NAMES = _ENCODE, _PROXY, _FRAME_TIMES, _SOURCE_TIMES = (
     "frame-times.arrow",
     "source-times.arrow",
 )
-
-
-@dataclass(frozen=True)
-class Standardized:
-    """The files of an asset's standard form, and what is in them."""
-
-    #: MP4: H.264, and AAC if there is sound.
-    encode: Path
-    #: MP4: every frame, small, without sound.
-    proxy: Path
-    #: Frame index → standard time (`FrameTimes`).
-    frame_times: Path
-    #: Frame index → time in the source (`FrameTimes`).
-    source_times: Path
-    frame_count: int
-    #: Frames a second; None if frame times follow no standard rate.
-    rate: Fraction | None
-    width: int
-    height: int
-    proxy_width: int
-    proxy_height: int
-    #: What of the scan proxy's frames is the picture; the rest is black bars.
-    picture: Rectangle
-    has_audio: bool
-    #: Whether the source's own pictures were kept.
-    remuxed: bool
-    #: Stream digests, in hex, of the video and the audio that were used: the main ones of all there are.
-    video_stream: str | None
-    audio_stream: str | None
-    #: Bytes read from the source.
-    bytes_read: int
 
 
 def standardize(
@@ -144,13 +115,17 @@ def _once(
 def _read(
     reading: Reading, pictures: Pictures | None, sounds: Sounds, progress: ProgressCallback | None
 ) -> None:
-    total = reading.expected_frame_count
-    told = 0
+    total, shown = reading.expected_frame_count, repr(str(reading.media.path))
+    told, is_foreseen = 0, False
     for portion in reading.portions():
         if isinstance(portion.track, AudioTrack):
             sounds.take(portion)
         elif pictures is not None and portion.track is pictures.track:
             pictures.take(portion)
+            check_expansion(shown, reading.media.size_bytes, pictures.pixel_count)
+            if pictures.frame_pixels and not is_foreseen:
+                is_foreseen = True
+                _foresee_expansion(reading, pictures)
             if progress is not None and pictures.frame_count >= told + _PROGRESS_EVERY:
                 told = pictures.frame_count
                 progress(told, max(told, total))
@@ -158,6 +133,25 @@ def _read(
         pictures.finish_reading()
         if progress is not None:
             progress(pictures.frame_count, pictures.frame_count)
+
+
+def _foresee_expansion(reading: Reading, pictures: Pictures) -> None:
+    """Refuse a bomb at its first frame, which otherwise would be decoded for minutes until it is known as one.
+
+    Only where the container announces too much are the packets counted, in another look at a file that is tiny then:
+    a container may announce what is not there.
+
+    Raises:
+        DecompressionBombError: There will be more pixels than a file of this size may yield.
+    """
+    media, shown = reading.media, repr(str(reading.media.path))
+    try:
+        check_expansion(shown, media.size_bytes, reading.expected_frame_count * pictures.frame_pixels)
+    except DecompressionBombError:
+        with MediaFile(media.path) as again:
+            wanted = pictures.track.stream.index
+            count = sum(stream.index == wanted for stream, _ in again.packets())
+        check_expansion(shown, media.size_bytes, count * pictures.frame_pixels)
 
 
 def _write(
