@@ -53,7 +53,7 @@ def _apart(script: str) -> Sequence[str]:
 def small_disk(tmp_path: Path) -> Sequence[str]:
     """Runs a program with a disk of one megabyte where the home is."""
     (tmp_path / "home").mkdir()
-    return _apart(f"mount -t tmpfs -o size=1m none {tmp_path / 'home'}")
+    return _apart(f"mount -t tmpfs -o size=1536k none {tmp_path / 'home'}")
 
 
 def _on(disk: Sequence[str], folder: Path, script: str) -> Done:

@@ -153,8 +153,10 @@ def report(findings: Findings, seconds: float, pool_size: int) -> str:
     pace = findings.executions / max(seconds, 0.001)
     lines = [
         f"{findings.executions:,} executions in {seconds:,.0f} s ({pace:,.0f} a second), {pool_size:,} files in the pool",
-        f"{len(findings.untyped)} untyped; {len(findings.crashed)} ways to crash FFmpeg; "
-        f"{len(findings.given_up)} ways to be given up for time or memory",
+        (
+            f"{len(findings.untyped)} untyped; {len(findings.crashed)} ways to crash FFmpeg; "
+            f"{len(findings.given_up)} ways to be given up for time or memory"
+        ),
     ]
     lines += [f"  {count:>9,}  {name}" for name, count in findings.outcomes.most_common()]
     return "\n".join(lines)
