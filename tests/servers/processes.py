@@ -125,7 +125,12 @@ class Process:
 
     def leave(self) -> None:
         """Use it no longer; the last one waits until it has stopped."""
-        leave(self._use, self._pid)
+        is_last = leave(self._use, self._pid)
+        if self._keeper is not None:
+            if is_last:
+                self._keeper.wait(PATIENCE_SECONDS)
+            else:
+                self._keeper.returncode = 0  # it is not ours to wait for: others use the server still
 
 
 def use(folder: Path) -> IO[bytes]:
@@ -135,15 +140,16 @@ def use(folder: Path) -> IO[bytes]:
     return file
 
 
-def leave(use: IO[bytes], pid: Path) -> None:
-    """Use a server no longer; the last one waits until it has stopped."""
+def leave(use: IO[bytes], pid: Path) -> bool:
+    """Use a server no longer; whether this was its last user, who waits until it has stopped."""
     try:
         fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        return False
+    finally:
         use.close()
-        return
-    use.close()
     until(lambda: not pid.exists(), f"the server of {pid} has stopped")
+    return True
 
 
 @contextmanager
@@ -156,6 +162,7 @@ def shared(folder: Path, start: Callable[[Path], tuple[Process, dict[str, Any]]]
     """
     folder.mkdir(parents=True, exist_ok=True)
     address, pid = folder / "address.json", folder / "pid"
+    process = None
     with (folder / "door").open("ab") as door:
         fcntl.flock(door, fcntl.LOCK_EX)
         using = use(folder)  # waits for a keeper that is just stopping the server
@@ -164,9 +171,11 @@ def shared(folder: Path, start: Callable[[Path], tuple[Process, dict[str, Any]]]
         else:
             process, found = start(folder)
             address.write_text(json.dumps(found))
-            using.close()
-            using = process._use
     try:
         yield found
     finally:
-        leave(using, pid)
+        if process is None:
+            leave(using, pid)
+        else:
+            using.close()
+            process.leave()
