@@ -53,7 +53,7 @@ class Amber:
         """
         chosen = settings or Settings.read(home=Path(home) if home is not None else None)
         registry = Registry(load_algorithms(chosen.algorithms), chosen.bindings)
-        return cls(open_store(chosen.home), registry)
+        return cls(open_store(chosen.home, chosen.database_url), registry)
 
     def __enter__(self) -> Self:
         return self

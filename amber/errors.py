@@ -36,6 +36,7 @@ AmberError
     ├── SchemaError
     ├── StoreFullError
     └── StoreUnavailableError
+        └── ConnectionLostError
 """
 
 from typing import ClassVar
@@ -191,3 +192,7 @@ class StoreUnavailableError(StoreError):
     """The store cannot be reached."""
 
     retryable = True
+
+
+class ConnectionLostError(StoreUnavailableError):
+    """The connection to the catalogue broke; whether what was being written is there is not known."""

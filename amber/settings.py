@@ -6,21 +6,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from amber.errors import ConfigurationError
 
 #: What a deployment loads if it says nothing.
 DEFAULT_ALGORITHMS = ("algorithms:ALGORITHMS",)
 #: Settings of rooms that this release does not have; it refuses them rather than pass them over.
-_NOT_YET = ("AMBER_DATABASE_URL", "AMBER_BLOBS_URL", "AMBER_REDIS_URL", "AMBER_RAY_ADDRESS")
+_NOT_YET = ("AMBER_BLOBS_URL", "AMBER_REDIS_URL", "AMBER_RAY_ADDRESS")
+#: What `amber.toml` may hold.
+_IN_TOML = ("home", "algorithms", "bindings", "database_url")
 
 
 @dataclass(frozen=True)
 class Settings:
     """Where things are and what is loaded.
 
-    `AMBER_HOME` and `AMBER_ALGORITHMS` in the environment go before `home` and `algorithms` in `amber.toml`,
-    which is looked for in the working directory and then in the home.
+    `AMBER_HOME`, `AMBER_ALGORITHMS` and `AMBER_DATABASE_URL` in the environment go before `home`, `algorithms` and
+    `database_url` in `amber.toml`, which is looked for in the working directory and then in the home.
     """
 
     #: Folder of the catalogue and the blobs. `AMBER_HOME`.
@@ -29,6 +32,8 @@ class Settings:
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS
     #: Result type's name → algorithm that produces it. `[bindings]` in `amber.toml`.
     bindings: Mapping[str, str] = field(default_factory=dict)
+    #: PostgreSQL for the catalogue: `postgresql://user:password@host:port/database`; unset: SQLite in the home. `AMBER_DATABASE_URL`.
+    database_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, *, home: Path | None = None) -> "Settings":
@@ -45,7 +50,7 @@ class Settings:
         for name in _NOT_YET:
             if variables.get(name):
                 raise ConfigurationError(
-                    f"{name} is set, but this release keeps everything under AMBER_HOME (SQLite and files); unset it"
+                    f"{name} is set, but this release keeps blobs as files under AMBER_HOME, and computes in its own process; unset it"
                 )
         chosen = home or Path(variables.get("AMBER_HOME") or "~/.amber")
         document = _document(Path("amber.toml")) or _document(chosen.expanduser() / "amber.toml")
@@ -60,6 +65,9 @@ class Settings:
             home=chosen.expanduser().absolute(),
             algorithms=tuple(spec.strip() for spec in listed if spec.strip()) or DEFAULT_ALGORITHMS,
             bindings=bindings,
+            database_url=_database_url(
+                variables.get("AMBER_DATABASE_URL") or _typed(document, "database_url", str)
+            ),
         )
 
 
@@ -70,12 +78,33 @@ def _document(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from error
-    unknown = sorted(set(document) - {"home", "algorithms", "bindings"})
+    unknown = sorted(set(document) - set(_IN_TOML))
     if unknown:
         raise ConfigurationError(
-            f"{path} has unknown settings: {', '.join(unknown)}; there are: home, algorithms, bindings"
+            f"{path} has unknown settings: {', '.join(unknown)}; there are: {', '.join(_IN_TOML)}"
         )
     return document
+
+
+def _database_url(url: str) -> str | None:
+    """The URL, if it is one of PostgreSQL; no message repeats it, for there may be a password in it."""
+    if not url:
+        return None
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgresql", "postgres"):
+        raise ConfigurationError(
+            "AMBER_DATABASE_URL must begin with postgresql://; unset, the catalogue is an SQLite file under AMBER_HOME"
+        )
+    try:
+        is_whole = urlsplit(url).port != 0 and rest.count("@") <= 1
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ConfigurationError(
+            "AMBER_DATABASE_URL cannot be understood: write postgresql://user:password@host:port/database, "
+            "with %-codes for odd characters in the password (%40 for @, %2F for /)"
+        )
+    return url
 
 
 def _typed(document: Mapping[str, Any], name: str, kind: type) -> Any:

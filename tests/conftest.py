@@ -5,6 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+#: Fixtures of servers: a file a server.
+pytest_plugins = ("tests.servers.postgres",)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

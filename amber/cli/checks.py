@@ -136,19 +136,19 @@ def _file_system(folder: Path) -> str:
 
 def check_catalogue() -> str:
     """The catalogue has the schema of this release."""
-    from amber.store.migrate import current_revision
-    from amber.store.open import CATALOG_NAME
-    from amber.store.sqlite import check_revision
+    from amber.settings import Settings
+    from amber.store.open import database_of
 
-    path = _home() / CATALOG_NAME
-    found = current_revision(path)
-    if found is None:
+    settings = Settings.read()
+    database = database_of(settings.home, settings.database_url)
+    found = database.revision()
+    if found is None and settings.database_url is None:
         return "none yet; the first ask makes it"
     try:
-        check_revision(found, str(path))
+        database.check()
     except AmberError as error:
         raise Unfit(str(error), "amber migrate") from error
-    return f"{path.name}, schema {found}"
+    return f"{database.where}, schema {found}"
 
 
 def _library(module: str, distribution: str) -> Check:

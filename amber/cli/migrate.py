@@ -15,17 +15,16 @@ def migrate(json: JsonOption = False) -> None:
     Example: `AMBER_HOME=/srv/amber amber migrate`
     """
     from amber.settings import Settings
-    from amber.store.migrate import current_revision
-    from amber.store.migrate import migrate as bring_up_to_date
-    from amber.store.open import CATALOG_NAME
+    from amber.store.open import database_of
 
-    path = Settings.read().home / CATALOG_NAME
-    before = current_revision(path)
-    is_changed = bring_up_to_date(path)
-    after = current_revision(path)
+    settings = Settings.read()
+    database = database_of(settings.home, settings.database_url)
+    before = database.revision()
+    is_changed = database.migrate()
+    after = database.revision()
     if json:
-        emit({"catalogue": str(path), "before": before, "after": after, "changed": is_changed})
+        emit({"catalogue": database.where, "before": before, "after": after, "changed": is_changed})
     elif not is_changed:
-        say(f"{path} has schema {after} already")
+        say(f"{database.where} has schema {after} already")
     else:
-        say(f"{path}: schema {before or 'none'} → {after}")
+        say(f"{database.where}: schema {before or 'none'} → {after}")

@@ -1,4 +1,4 @@
-"""The catalogue in SQL: every row of the protocol, on SQLite (and, by the same statements, on PostgreSQL)."""
+"""The catalogue in SQL: every row of the protocol, by the same statements on SQLite and on PostgreSQL."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from amber.store.sql.invalidations import InvalidationRows
 from amber.store.sql.leases import LeaseRows
 from amber.store.sql.lineage import LineageRows
 from amber.store.sql.problems import ProblemRows
-from amber.store.sql.session import sqlite_engine
+from amber.store.sql.session import postgres_engine, sqlite_engine
 from amber.store.sql.traces import TraceRows
 
 
@@ -22,3 +22,10 @@ class SqlCatalog(
     def at(cls, path: Path) -> "SqlCatalog":
         """The catalogue in an SQLite file that has its tables already (`amber.store.open` sees to that)."""
         return cls(sqlite_engine(path), path)
+
+    @classmethod
+    def on_postgres(cls, url: str) -> "SqlCatalog":
+        """The catalogue in a PostgreSQL database that has its tables already."""
+        from amber.store.postgres import named
+
+        return cls(postgres_engine(url), named(url))

@@ -4,13 +4,18 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import cast
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import Connection
+from sqlalchemy.schema import SetColumnComment, SetTableComment
 
 from amber.errors import StoreUnavailableError
-from amber.store.sql.session import sqlite_engine, writing
-from amber.store.sqlite import REVISION, check_revision, connect, revision, speaking_plainly
+from amber.store.revisions import REVISION, check_revision
+from amber.store.schema import metadata
+from amber.store.sql.session import alone, postgres_engine, sqlite_engine, writing
+from amber.store.sqlite import Connections, connect, speaking_plainly
 
 
 def migrations() -> Path:
@@ -31,26 +36,43 @@ def migrate(path: Path) -> bool:
     """
     _make_folder(path.parent)
     with _alone(path):
-        found = current_revision(path)
-        if found == REVISION:
-            return False
-        if found is not None and found > REVISION:
-            check_revision(found, str(path))
-        _prepare(path)
-        _upgrade(path)
-        return True
+        connections = Connections(path)
+        found = connections.revision()
+        if found is None or found < REVISION:
+            _prepare(path)
+            _upgrade_sqlite(path)
+            return True
+        connections.check()
+        connections.close()
+        return False
 
 
-def current_revision(path: Path) -> str | None:
-    """The revision of the schema in this SQLite file; None where there is no file, or nothing in it.
+def migrate_postgres(url: str) -> bool:
+    """The same for the catalogue in a PostgreSQL database; the tables also get the words that say what is in them.
 
     Raises:
-        SchemaError: The file is something else.
+        SchemaError: The database is something else, or was made by a newer release.
+        StoreError: It cannot be written.
     """
-    if not path.exists():
-        return None
-    with closing(connect(path)) as connection, speaking_plainly(path):
-        return revision(connection)
+    from amber.store import postgres
+
+    engine = postgres_engine(url)
+    try:
+        with writing(engine, postgres.named(url)) as connection:
+            alone(connection, "amber migrate")
+            driver = cast("postgres.Connection", connection.connection.dbapi_connection)
+            found = postgres.revision(driver)
+            if found is not None and found >= REVISION:
+                check_revision(found, postgres.named(url), postgres.oldest_code(driver))
+                return False
+            _upgrade(connection)
+            for table in metadata.sorted_tables:
+                connection.execute(SetTableComment(table))
+                for column in table.columns:
+                    connection.execute(SetColumnComment(column))
+            return True
+    finally:
+        engine.dispose()
 
 
 def config() -> Config:
@@ -90,12 +112,16 @@ def _prepare(path: Path) -> None:
         )
 
 
-def _upgrade(path: Path) -> None:
+def _upgrade_sqlite(path: Path) -> None:
     engine = sqlite_engine(path)
-    settings = config()
     try:
         with writing(engine, path) as connection:
-            settings.attributes["connection"] = connection
-            command.upgrade(settings, "head")
+            _upgrade(connection)
     finally:
         engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    settings = config()
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, "head")

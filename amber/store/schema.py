@@ -345,8 +345,13 @@ epoch = Table(
 sequence = Table(
     "sequence",
     metadata,
-    Column("name", Text, primary_key=True, comment="`fence` or `invalidation`."),
-    Column("number", BigInteger, nullable=False, comment="The last one given out."),
+    Column("name", Text, primary_key=True, comment="`fence`, `invalidation` or `oldest_code`."),
+    Column(
+        "number",
+        BigInteger,
+        nullable=False,
+        comment="The last one given out; for `oldest_code`, the oldest revision whose code works with these tables.",
+    ),
     comment="Numbers that are never given out twice.",
 )
 

@@ -2,15 +2,18 @@
 
 import os
 import sqlite3
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from amber.errors import SchemaError, StoreError, StoreFullError, StoreUnavailableError
+from amber.store.connections import Pool
+from amber.store.revisions import check_revision
 
-#: The schema that this release works with: the latest revision in `migrations/`.
-REVISION = "0002"
+if TYPE_CHECKING:
+    from amber.store.catalog import SqlCatalog
+
 #: How long a writer waits for another one.
 BUSY_SECONDS = 30.0
 #: FULL: a commit is on disk when it is acknowledged, so it survives a loss of power too, as the blob before it does.
@@ -21,8 +24,8 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -32768",
 )
-#: Connections of a parent process: a child must neither use them nor close them, for that would drop the parent's locks.
-_inherited: list[sqlite3.Connection] = []
+#: Digests in one statement.
+_CHUNK = 1000
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -40,6 +43,12 @@ def connect(path: Path) -> sqlite3.Connection:
         return connection
 
 
+def oldest_code(connection: sqlite3.Connection) -> str | None:
+    """The oldest revision whose code works with the schema."""
+    row = connection.execute("SELECT number FROM sequence WHERE name = 'oldest_code'").fetchone()
+    return None if row is None else f"{row[0]:04}"
+
+
 def revision(connection: sqlite3.Connection) -> str | None:
     """The revision of the schema; None where there are no tables yet.
 
@@ -55,56 +64,74 @@ def revision(connection: sqlite3.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def check_revision(found: str | None, where: str) -> None:
-    """See that a catalogue has the schema that this release works with.
+class Connections(Pool[sqlite3.Connection]):
+    """Connections to one file.
 
-    Raises:
-        SchemaError: It is older or newer; says what to do.
+    Args:
+        path: The file.
     """
-    if found == REVISION:
-        return
-    if found is not None and found > REVISION:
-        raise SchemaError(
-            f"the catalogue {where} has schema {found}, made by a newer Amber; this one works with {REVISION}: "
-            "install the newer one"
-        )
-    raise SchemaError(
-        f"the catalogue {where} has schema {found or 'none'}; this Amber works with {REVISION}: run `amber migrate`"
-    )
-
-
-class Connections:
-    """Open connections to one file, kept for the next who needs one; from any number of threads, and after a fork."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(lambda: connect(path))
         self._path = path
-        self._idle: deque[sqlite3.Connection] = deque()
-        self._pid = os.getpid()
 
     @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
+    def where(self) -> str:
+        """See `Database`."""
+        return str(self._path)
 
-    def take(self) -> sqlite3.Connection:
-        """A connection that nobody else uses; give it back with `give`."""
-        if self._pid != os.getpid():
-            _inherited.extend(self._idle)
-            self._idle.clear()
-            self._pid = os.getpid()
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """See `Database`."""
+        with self._one() as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    def rows_among(self, statement: str, keys: Sequence[bytes]) -> list[Any]:
+        """See `Database`."""
+        found: list[Any] = []
+        with self._one() as connection:
+            for at in range(0, len(keys), _CHUNK):
+                some = keys[at : at + _CHUNK]
+                found += connection.execute(f"{statement} IN ({','.join('?' * len(some))})", some)
+        return found
+
+    def revision(self) -> str | None:
+        """See `Database`."""
+        if not self._path.exists():
+            return None
+        with self._one() as connection:
+            return revision(connection)
+
+    def check(self) -> None:
+        """See `Database`."""
+        with self._one() as connection:
+            found = revision(connection)
+            oldest = None if found is None else oldest_code(connection)
+        check_revision(found, self.where, oldest)
+
+    def migrate(self) -> bool:
+        """See `Database`."""
+        from amber.store.migrate import migrate
+
+        return migrate(self._path)
+
+    def catalog(self) -> "SqlCatalog":
+        """See `Database`."""
+        from amber.store.catalog import SqlCatalog
+
+        return SqlCatalog.at(self._path)
+
+    @contextmanager
+    def _one(self) -> Iterator[sqlite3.Connection]:
+        """A connection for this thread alone; after an error it is not used again."""
+        connection = self.take()
         try:
-            return self._idle.pop()
-        except IndexError:
-            return connect(self._path)
-
-    def give(self, connection: sqlite3.Connection) -> None:
-        """Keep a connection, which is in no transaction, for the next."""
-        self._idle.append(connection)
-
-    def close(self) -> None:
-        """Close those that are idle."""
-        while self._idle:
-            self._idle.pop().close()
+            yield connection
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise plain(error, self._path) from error
+            raise
+        self.give(connection)
 
 
 @contextmanager

@@ -1,17 +1,18 @@
-"""The catalogue of a home as a process meets it: what a warm ask reads comes straight from the driver.
+"""The catalogue as a process meets it: what a warm ask reads comes straight from the driver.
 
-Importing SQLAlchemy takes a fifth of a second, and a row through it several times what SQLite takes for it, so the reads of
-warm asks, one or a hundred thousand at a time, are written out here; everything else is handed to `SqlCatalog`, which is
-loaded when it is first needed.
+Importing SQLAlchemy takes a fifth of a second, and a row through it several times what the database takes for it, so the
+reads of warm asks, one or a hundred thousand at a time, are written out here; everything else is handed to `SqlCatalog`,
+which is loaded when it is first needed.
 """
 
-import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from amber.errors import ConnectionLostError
 from amber.keys import Snapshot
+from amber.store.connections import Database
 from amber.store.protocol import AssetRecord, Invalidation, Location, Lookup, Trace
 from amber.store.rows import (
     asset_of,
@@ -23,15 +24,34 @@ from amber.store.rows import (
     subject_key,
     trace_of,
 )
-from amber.store.sqlite import Connections, plain
 
 if TYPE_CHECKING:
     from amber.store.catalog import SqlCatalog as _Cold
 else:
     _Cold = object
 
-#: Digests in one statement.
-_CHUNK = 1000
+#: What only reads, and so may be asked once more when a connection broke.
+_READS = frozenset(
+    (
+        "assets",
+        "audits",
+        "cost",
+        "failure",
+        "features",
+        "find_traces",
+        "holder",
+        "invalidations",
+        "job",
+        "locations",
+        "made_from",
+        "mean_seconds",
+        "problems",
+        "reason",
+        "referenced_blobs",
+        "traces_of",
+        "used_by",
+    )
+)
 #: The epoch, and what `rows.trace_of` reads, in its order.
 _LOOKUP = """
     SELECT e.number, t.recipe, m.algorithm, m.version, m.part, t.assets, t.generations, m.settings,
@@ -41,16 +61,16 @@ _LOOKUP = """
     LEFT JOIN trace t ON t.id = r.trace
     LEFT JOIN making m ON m.id = t.making
 """
-_LINKED_VALUES = "SELECT r.key, t.sha256 FROM resolved r JOIN trace t ON t.id = r.trace WHERE r.key IN"
-_MADE_VALUES = "SELECT recipe, sha256 FROM trace WHERE recipe IN"
+_LINKED_VALUES = "SELECT r.key, t.sha256 FROM resolved r JOIN trace t ON t.id = r.trace WHERE r.key"
+_MADE_VALUES = "SELECT recipe, sha256 FROM trace WHERE recipe"
 _TRACES = """
     SELECT t.recipe, m.algorithm, m.version, m.part, t.assets, t.generations, m.settings,
            t.sha256, t.size_bytes, t.seconds, t.created_at
     FROM trace t
     JOIN making m ON m.id = t.making
-    WHERE t.recipe IN
+    WHERE t.recipe
 """
-_SUBJECTS = "SELECT subject FROM trace_subject WHERE subject IN"
+_SUBJECTS = "SELECT subject FROM trace_subject WHERE subject"
 _SNAPSHOT = """
     SELECT e.number, i.id, i.algorithm, i.version, i.everywhere, a.asset
     FROM epoch e
@@ -69,20 +89,20 @@ _LOCATION = """
 
 
 class WarmCatalog(_Cold):
-    """The catalogue in an SQLite file; answers warm asks by itself.
+    """The catalogue in a database; answers warm asks by itself.
 
     Args:
-        connections: To a file with the schema of this release.
+        database: Has the schema of this release.
     """
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._rest: _Cold | None = None
         self._loading = threading.Lock()
 
     def lookup(self, key: str) -> Lookup:
         """See the protocol."""
-        [(epoch, *row)] = self._select(_LOOKUP, (bytes.fromhex(key),))
+        [(epoch, *row)] = self._database.rows(_LOOKUP, (bytes.fromhex(key),))
         return Lookup(epoch, None if row[0] is None else trace_of(row))
 
     def linked_values(self, keys: Sequence[str]) -> dict[str, str]:
@@ -91,8 +111,7 @@ class WarmCatalog(_Cold):
 
     def traces(self, recipes: Sequence[str]) -> dict[str, Trace]:
         """See the protocol."""
-        with self._connection() as connection:
-            read = [trace_of(row) for row in _each(connection, _TRACES, digests(recipes))]
+        read = [trace_of(row) for row in self._database.rows_among(_TRACES, digests(recipes))]
         return {trace.recipe: trace for trace in read}
 
     def made_values(self, recipes: Sequence[str]) -> dict[str, str]:
@@ -102,12 +121,11 @@ class WarmCatalog(_Cold):
     def traced_subjects(self, subjects: Sequence[str]) -> set[str]:
         """See the protocol."""
         asked = {subject_key(subject): subject for subject in subjects}
-        with self._connection() as connection:
-            return {asked[key] for (key,) in _each(connection, _SUBJECTS, list(asked))}
+        return {asked[key] for (key,) in self._database.rows_among(_SUBJECTS, list(asked))}
 
     def snapshot(self) -> Snapshot:
         """See the protocol."""
-        rows = self._select(_SNAPSHOT, ())
+        rows = self._database.rows(_SNAPSHOT)
         records: dict[int, tuple[str, str, list[str] | None]] = {}
         for _, number, algorithm, version, everywhere, asset in rows:
             if number is not None:
@@ -122,55 +140,35 @@ class WarmCatalog(_Cold):
 
     def asset(self, asset: str) -> AssetRecord | None:
         """See the protocol."""
-        found = _records(self._select(f"{_ASSET} WHERE a.asset = ?", (bytes.fromhex(asset),)))
+        found = _records(self._database.rows(f"{_ASSET} WHERE a.asset = ?", (bytes.fromhex(asset),)))
         return found[0] if found else None
 
     def find_assets(self, name: str) -> list[AssetRecord]:
         """See the protocol."""
-        by_title = _records(self._select(f"{_ASSET} WHERE a.title = ?", (name,)))
+        by_title = _records(self._database.rows(f"{_ASSET} WHERE a.title = ?", (name,)))
         if len(name) < 6 or not is_digest_prefix(name.lower()):
             return sorted(by_title, key=lambda record: record.asset)
         by_hash = _records(
-            self._select(f"{_ASSET} WHERE a.asset BETWEEN ? AND ?", digest_range(name.lower()))
+            self._database.rows(f"{_ASSET} WHERE a.asset BETWEEN ? AND ?", digest_range(name.lower()))
         )
         found = {record.asset: record for record in by_title + by_hash}
         return [found[asset] for asset in sorted(found)]
 
     def location(self, uri: str) -> Location | None:
         """See the protocol."""
-        rows = self._select(_LOCATION, (uri,))
+        rows = self._database.rows(_LOCATION, (uri,))
         return location_of(rows[0]) if rows else None
 
     def close(self) -> None:
         """See the protocol."""
-        self._connections.close()
+        self._database.close()
         if self._rest is not None:
             self._rest.close()
 
     def _pairs(self, statement: str, asked: Sequence[str]) -> dict[str, str]:
         """Pairs of digests, for those of the asked ones that there are."""
-        with self._connection() as connection:
-            return {
-                found.hex(): sha256.hex() for found, sha256 in _each(connection, statement, digests(asked))
-            }
-
-    def _select(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        """The rows of one statement, which sees one state of the database and ends with its last row."""
-        with self._connection() as connection:
-            return connection.execute(statement, parameters).fetchall()
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection for this thread alone; after an error it is not used again."""
-        connection = self._connections.take()
-        try:
-            yield connection
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, sqlite3.Error):
-                raise plain(error, self._connections.path) from error
-            raise
-        self._connections.give(connection)
+        found = self._database.rows_among(statement, digests(asked))
+        return {key.hex(): sha256.hex() for key, sha256 in found}
 
     if not TYPE_CHECKING:
 
@@ -179,19 +177,25 @@ class WarmCatalog(_Cold):
                 raise AttributeError(name)
             with self._loading:
                 if self._rest is None:
-                    from amber.store.catalog import SqlCatalog
-
-                    self._rest = SqlCatalog.at(self._connections.path)
+                    self._rest = self._database.catalog()
             method = getattr(self._rest, name)
+            if name in _READS:
+                method = _asked_again(method)
             setattr(self, name, method)
             return method
 
 
-def _each(connection: sqlite3.Connection, statement: str, parameters: Sequence[bytes]) -> Iterator[Any]:
-    """The rows of a statement that ends in IN, for any number of parameters."""
-    for at in range(0, len(parameters), _CHUNK):
-        some = parameters[at : at + _CHUNK]
-        yield from connection.execute(f"{statement} ({','.join('?' * len(some))})", some)
+def _asked_again(read: Callable[..., Any]) -> Callable[..., Any]:
+    """The read, asked once more on another connection if the first one broke meanwhile."""
+
+    @wraps(read)
+    def asked(*arguments: Any, **named: Any) -> Any:
+        try:
+            return read(*arguments, **named)
+        except ConnectionLostError:
+            return read(*arguments, **named)
+
+    return asked
 
 
 def _records(rows: Sequence[Any]) -> list[AssetRecord]:

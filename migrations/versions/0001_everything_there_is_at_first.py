@@ -20,7 +20,9 @@ def upgrade() -> None:
     about_work()
     about_invalidations()
     op.execute("INSERT INTO epoch (id, number) VALUES (1, 0)")
-    op.execute("INSERT INTO sequence (name, number) VALUES ('fence', 0), ('invalidation', 0)")
+    op.execute(
+        "INSERT INTO sequence (name, number) VALUES ('fence', 0), ('invalidation', 0), ('oldest_code', 1)"
+    )
 
 
 def about_assets() -> None:

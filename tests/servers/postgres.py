@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from amber.store.migrate import migrate_postgres
 from tests.servers.processes import Process, free_port, shared
 
 #: Data need not outlive the machine here, only the process.
@@ -160,3 +161,32 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "postgres"
     with shared(folder, _start) as address:
         yield Postgres(**address)
+
+
+@pytest.fixture(scope="session")
+def catalogue_template(postgres: Postgres) -> Iterator[str]:
+    """The name of a database with an empty catalogue, to be copied."""
+    name = postgres.new_name()
+    migrate_postgres(postgres.create(name))
+    yield name
+    postgres.drop(name)
+
+
+@pytest.fixture
+def new_database(postgres: Postgres) -> Iterator[Callable[[str], str]]:
+    """Makes databases of one test, which go with it: the URL of a copy of a template."""
+    made: list[str] = []
+
+    def make(template: str = "template0") -> str:
+        made.append(postgres.new_name())
+        return postgres.create(made[-1], template)
+
+    yield make
+    for name in made:
+        postgres.drop(name)
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[str], str], catalogue_template: str) -> str:
+    """The URL of an empty catalogue of one test."""
+    return new_database(catalogue_template)

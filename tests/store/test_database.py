@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from amber.errors import SchemaError, StoreError, StoreFullError, StoreUnavailableError
+from amber.store import connections as connections_module
 from amber.store import sqlite
 from amber.store.catalog import SqlCatalog
 from amber.store.open import CATALOG_NAME, open_store
@@ -169,7 +170,7 @@ def test_a_forked_child_neither_uses_nor_closes_its_parents_connections(store: S
     def uses_its_own() -> bool:
         with cold._reading() as connection:
             is_other = connection.connection.dbapi_connection is not pooled
-        return is_other and connections.take() is not kept_open and kept_open in sqlite._inherited
+        return is_other and connections.take() is not kept_open and kept_open in connections_module._inherited
 
     assert _in_a_child(uses_its_own)
     assert connections.take() is kept_open

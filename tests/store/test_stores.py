@@ -1,6 +1,10 @@
 """Every kind of store keeps every promise of the public suite."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+
+import pytest
 
 from amber.store.blobs import FileBlobs, MemoryBlobs
 from amber.store.catalog import SqlCatalog
@@ -31,6 +35,17 @@ class TestHome(StoreTests):
         path = next(path for path in blobs.folder.rglob(sha256))
         path.chmod(0o644)
         path.write_bytes(b"HELLO")
+
+
+class TestPostgres(TestHome):
+    """PostgreSQL and files."""
+
+    @pytest.fixture(autouse=True)
+    def _databases(self, new_database: Callable[[str], str], catalogue_template: str) -> None:
+        self.url_of = cache(lambda home: new_database(catalogue_template))
+
+    def make_store(self, home: Path) -> Store:
+        return open_store(home, self.url_of(home))
 
 
 class TestSqlAlone(TestHome):

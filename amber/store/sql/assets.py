@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, exists, insert, or_, select, update
 
 from amber.errors import AssetNotFoundError
 from amber.store.protocol import AssetRecord, Location
@@ -14,7 +14,7 @@ from amber.store.schema import asset as assets
 from amber.store.schema import frame_times as recorded_times
 from amber.store.schema import label as labels
 from amber.store.schema import location as locations
-from amber.store.sql.session import CHUNK, Session, upsert
+from amber.store.sql.session import CHUNK, Session, alone, upsert
 
 _LOCATION = select(*(column for column in locations.c if column.name != "id"))
 
@@ -97,6 +97,7 @@ class AssetRows(Session):
     def put_location(self, location: Location) -> None:
         """See the protocol."""
         with self._writing() as connection:
+            alone(connection, f"location {location.uri}")
             row = {
                 "uri": location.uri,
                 "asset": _known(connection, location.asset),
@@ -130,8 +131,10 @@ class AssetRows(Session):
 
 
 def _known(connection: Connection, asset: str) -> bytes:
+    """The asset's key; nobody else changes its row, or what hangs on it, before this transaction ends."""
     key = bytes.fromhex(asset)
-    if connection.execute(select(func.count()).where(assets.c.asset == key)).scalar_one() == 0:
+    row = select(assets.c.asset).where(assets.c.asset == key).with_for_update(key_share=True)
+    if connection.execute(row).one_or_none() is None:
         raise _unknown(asset)
     return key
 

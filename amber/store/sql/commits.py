@@ -52,8 +52,10 @@ class CommitRows(Session):
     def link(self, key: str, recipe: str, epoch: int) -> bool:
         """See the protocol."""
         with self._writing() as connection:
+            if current_epoch(connection, lock=True) != epoch:
+                return False
             there = _find(connection, recipe)
-            if there is None or current_epoch(connection, lock=True) != epoch:
+            if there is None:
                 return False
             _link(connection, key, there.id)
             return True
@@ -62,9 +64,9 @@ class CommitRows(Session):
         """See the protocol."""
         recipe = new.trace.recipe
         with self._writing() as connection:
+            is_linkable = current_epoch(connection, lock=True, to_raise=lost is not None) == epoch
             _end_lease(connection, lease, recipe)
             edges = [_input_row(connection, at, entry, new.trace) for at, entry in enumerate(new.inputs)]
-            is_linkable = current_epoch(connection, lock=True) == epoch
             there = _find(connection, recipe)
             if there is None:
                 number = _insert(connection, new, edges)

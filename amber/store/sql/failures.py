@@ -66,9 +66,9 @@ def clear(connection: Connection, algorithm: str | None, asset: str | None) -> i
         wanted = wanted.where(failures.c.algorithm == algorithm)
     failed = select(jobs.c.key, jobs.c.assets).where(jobs.c.state == "failed")
     recipes = [recipe for recipe, assets in connection.execute(wanted) if _covers(assets, asset)]
-    for recipe in recipes:
+    for recipe in sorted(recipes):
         connection.execute(delete(failures).where(failures.c.recipe == recipe))
-    for key in [key for key, assets in connection.execute(failed) if _covers(assets, asset)]:
+    for key in sorted(key for key, assets in connection.execute(failed) if _covers(assets, asset)):
         connection.execute(delete(jobs).where(jobs.c.key == key))
     return len(recipes)
 

@@ -21,6 +21,7 @@ class InvalidationRows(Session):
     def invalidate(self, disowned: Sequence[Disowned], *, reason: str, who: str) -> list[Invalidation]:
         """See the protocol."""
         with self._writing() as connection:
+            raise_epoch(connection)
             first = next_number(connection, "invalidation", len(disowned))
             records = [_record(first + at, one, reason, who) for at, one in enumerate(disowned)]
             now = time.time()
@@ -28,7 +29,6 @@ class InvalidationRows(Session):
                 _insert(connection, record, now)
                 for asset in (None,) if record.assets is None else record.assets:
                     clear(connection, record.algorithm, asset)
-            raise_epoch(connection)
             note(
                 connection, "invalidate", who, _detail([record.id for record in records], reason=reason), now
             )
@@ -37,11 +37,11 @@ class InvalidationRows(Session):
     def undo(self, ids: Sequence[int], *, who: str) -> None:
         """See the protocol."""
         with self._writing() as connection:
+            raise_epoch(connection)
             for number in ids:
                 flagged = update(invalidation).where(invalidation.c.id == number).values(undone=True)
                 if connection.execute(flagged).rowcount == 0:
                     raise NotFoundError(f"there is no invalidation {number}")
-            raise_epoch(connection)
             note(connection, "undo", who, _detail(ids), time.time())
 
     def invalidations(self) -> list[Invalidation]:

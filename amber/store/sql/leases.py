@@ -1,13 +1,12 @@
 """Workers' rights to compute."""
 
-import time
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from amber.store.protocol import Lease
 from amber.store.schema import lease as leases
-from amber.store.sql.session import Session, next_number, upsert
+from amber.store.sql.session import Session, clock, next_number, upsert
 
 
 class LeaseRows(Session):
@@ -22,41 +21,48 @@ class LeaseRows(Session):
         """See the protocol."""
         key = bytes.fromhex(recipe)
         with self._writing(durable=False) as connection:
-            held = connection.execute(
-                select(leases).where(leases.c.recipe == key).with_for_update()
-            ).one_or_none()
-            now = time.time()
-            if held is not None and held.expires_at > now and held.fence != despite_fence:
+            if _is_held(connection, key, despite_fence):
                 return None
             fence = next_number(connection, "fence")
-            row = {"recipe": key, "fence": fence, "owner": owner, "expires_at": now + seconds}
+            # Others who found no row to lock were here at the same time; the number lets them through one by one.
+            if _is_held(connection, key, despite_fence):
+                return None
+            until = connection.execute(select(clock(connection) + seconds)).scalar_one()
+            row = {"recipe": key, "fence": fence, "owner": owner, "expires_at": until}
             upsert(connection, leases, row, replacing=("fence", "owner", "expires_at"))
-            return Lease(recipe, fence, owner, now + seconds)
+            return Lease(recipe, fence, owner, until)
 
     def holder(self, recipe: str) -> Lease | None:
         """See the protocol."""
         with self._reading() as connection:
+            wanted = leases.c.recipe == bytes.fromhex(recipe)
             row = connection.execute(
-                select(leases).where(leases.c.recipe == bytes.fromhex(recipe))
+                select(leases).where(wanted, leases.c.expires_at > clock(connection))
             ).one_or_none()
-        if row is None or row.expires_at <= time.time():
-            return None
-        return Lease(recipe, row.fence, row.owner, row.expires_at)
+        return None if row is None else Lease(recipe, row.fence, row.owner, row.expires_at)
 
     def renew_leases(self, held: Sequence[Lease], seconds: float) -> set[str]:
         """See the protocol."""
+        renewed = set()
         with self._writing(durable=False) as connection:
-            until = time.time() + seconds
-            return {
-                lease.recipe
-                for lease in held
-                if connection.execute(update(leases).where(_is(lease)).values(expires_at=until)).rowcount
-            }
+            for lease in sorted(held, key=lambda lease: lease.recipe):
+                statement = update(leases).where(_is(lease)).values(expires_at=clock(connection) + seconds)
+                if connection.execute(statement).rowcount:
+                    renewed.add(lease.recipe)
+        return renewed
 
     def release_lease(self, lease: Lease) -> None:
         """See the protocol."""
         with self._writing(durable=False) as connection:
             connection.execute(delete(leases).where(_is(lease)))
+
+
+def _is_held(connection: Connection, recipe: bytes, despite_fence: int | None) -> bool:
+    """Whether somebody holds the lease, who is not the holder of that fence; nobody changes that row before we are done."""
+    query = select(leases.c.fence, leases.c.expires_at > clock(connection)).where(leases.c.recipe == recipe)
+    for fence, is_running in connection.execute(query.with_for_update()):
+        return bool(is_running) and fence != despite_fence
+    return False
 
 
 def _is(lease: Lease) -> ColumnElement[bool]:

@@ -1,7 +1,13 @@
-"""Transactions on a database, and the one place that knows one dialect from another."""
+"""Transactions on a database, and the one place that knows one dialect from another.
+
+On SQLite one writer comes after the other. On PostgreSQL writers meet in rows, so all take their locks in one order, in which
+nobody waits in a circle: the epoch (shared by those who link, alone by those who raise it), leases and failures in the order
+of their recipes, numbers from `sequence`, then what a commit writes, a link last.
+"""
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -9,22 +15,25 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Engine,
     Executable,
     QueuePool,
     Table,
     bindparam,
+    cast,
     create_engine,
     event,
+    func,
     insert,
+    literal,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from amber.errors import StoreUnavailableError
 from amber.store import schema
 from amber.store.sqlite import connect, plain
 
@@ -53,8 +62,35 @@ def sqlite_engine(path: Path) -> Engine:
     return engine
 
 
+def postgres_engine(url: str) -> Engine:
+    """An engine on a PostgreSQL database; a connection that broke while nobody used it is replaced before it is used."""
+    from amber.store.postgres import connect
+
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: connect(url),
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=-1,
+        pool_pre_ping=True,
+        use_native_hstore=False,
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        durable = connection.get_execution_options().get(_DURABLE)
+        if durable is None:
+            connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        else:
+            connection.exec_driver_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+            if not durable:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+
+    return engine
+
+
 @contextmanager
-def writing(engine: Engine, where: Path, *, durable: bool = True) -> Iterator[Connection]:
+def writing(engine: Engine, where: Path | str, *, durable: bool = True) -> Iterator[Connection]:
     """A transaction that writes: all or nothing, one writer after the other.
 
     One that is not durable outlives its process, and a loss of power only together with a durable one after it.
@@ -64,16 +100,18 @@ def writing(engine: Engine, where: Path, *, durable: bool = True) -> Iterator[Co
 
 
 @contextmanager
-def speaking_plainly(where: Path) -> Iterator[None]:
+def speaking_plainly(where: Path | str) -> Iterator[None]:
     """Turns errors of the database into ours."""
     try:
         yield
     except DBAPIError as error:
         if isinstance(error.orig, sqlite3.Error):
-            raise plain(error.orig, where) from error
-        raise StoreUnavailableError(f"the catalogue {where} failed: {error.orig}") from error
+            raise plain(error.orig, Path(where)) from error
+        from amber.store import postgres  # loaded already: its driver raised this
+
+        raise postgres.plain(error.orig, str(where)) from error
     except sqlite3.Error as error:
-        raise plain(error, where) from error
+        raise plain(error, Path(where)) from error
 
 
 class Session:
@@ -84,7 +122,7 @@ class Session:
         where: How errors name it.
     """
 
-    def __init__(self, engine: Engine, where: Path) -> None:
+    def __init__(self, engine: Engine, where: Path | str) -> None:
         self._engine = engine
         self._where = where
         self._pid = os.getpid()
@@ -122,7 +160,8 @@ def upsert(
 
 @cache
 def _upsert(dialect_name: str, table: Table, replacing: tuple[str, ...]) -> Executable:
-    statement = sqlite.insert(table) if dialect_name == "sqlite" else postgresql.insert(table)
+    statement = (sqlite.insert(table) if dialect_name == "sqlite" else postgresql.insert(table)).inline()
+    statement = statement.execution_options(preserve_rowcount=True)
     if not replacing:
         return statement.on_conflict_do_nothing()
     keys = [column.name for column in table.primary_key]
@@ -159,20 +198,44 @@ def next_number(connection: Connection, name: str, count: int = 1) -> int:
     return int(connection.execute(statement).scalar_one()) - count + 1
 
 
-def current_epoch(connection: Connection, *, lock: bool = False) -> int:
-    """The epoch; with `lock`, nobody else raises it before this transaction ends."""
+def current_epoch(connection: Connection, *, lock: bool = False, to_raise: bool = False) -> int:
+    """The epoch; with `lock`, nobody else raises it before this transaction ends.
+
+    Args:
+        connection: In a transaction.
+        lock: Comes before every other lock that the transaction takes.
+        to_raise: With the lock: this transaction may raise it, so nobody else links meanwhile either.
+    """
     statement = select(schema.epoch.c.number)
-    return int(connection.execute(statement.with_for_update() if lock else statement).scalar_one())
+    if lock:
+        statement = statement.with_for_update(read=not to_raise)
+    return int(connection.execute(statement).scalar_one())
 
 
 def raise_epoch(connection: Connection) -> None:
-    """Let every process notice."""
+    """Let every process notice; the first thing that a transaction does, or it has the epoch's lock already."""
     connection.execute(update(schema.epoch).values(number=schema.epoch.c.number + 1))
 
 
 def note(connection: Connection, action: str, who: str, detail: str, at: float) -> None:
     """Write an audit row."""
     connection.execute(insert(schema.audit).values(action=action, who=who, detail=detail, at=at))
+
+
+def clock(connection: Connection) -> ColumnElement[float]:
+    """The moment by the database's clock, in seconds since 1970, so that the clocks of machines do not matter.
+
+    SQLite's clock is that of its one machine.
+    """
+    if connection.dialect.name == "sqlite":
+        return literal(time.time(), schema.Seconds)
+    return cast(func.extract("epoch", func.clock_timestamp()), schema.Seconds)
+
+
+def alone(connection: Connection, name: str) -> None:
+    """Wait until no other transaction is alone with this name, for what the rows at hand cannot lock."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
 def chunks(parameters: Sequence[T]) -> Iterator[Sequence[T]]:
