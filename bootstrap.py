@@ -16,7 +16,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "amber-bootstrap.sha256"
 #: What decides what is installed.
 SOURCES = ("bootstrap.py", "constraints.txt", "pyproject.toml")
-EXTRAS = "dev,bench,postgres"
+EXTRAS = "dev,bench,postgres,objects,redis"
 OLDEST = (3, 11)
 #: pip's name of a setting → uv's variable for it, and what separates several values there.
 UV_NAMES = {

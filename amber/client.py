@@ -53,7 +53,14 @@ class Amber:
         """
         chosen = settings or Settings.read(home=Path(home) if home is not None else None)
         registry = Registry(load_algorithms(chosen.algorithms), chosen.bindings)
-        return cls(open_store(chosen.home, chosen.database_url), registry)
+        store = open_store(
+            chosen.home,
+            chosen.database_url,
+            blobs_url=chosen.blobs_url,
+            redis_url=chosen.redis_url,
+            copies_bytes=chosen.copies_bytes,
+        )
+        return cls(store, registry)
 
     def __enter__(self) -> Self:
         return self

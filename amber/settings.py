@@ -13,17 +13,19 @@ from amber.errors import ConfigurationError
 #: What a deployment loads if it says nothing.
 DEFAULT_ALGORITHMS = ("algorithms:ALGORITHMS",)
 #: Settings of rooms that this release does not have; it refuses them rather than pass them over.
-_NOT_YET = ("AMBER_BLOBS_URL", "AMBER_REDIS_URL", "AMBER_RAY_ADDRESS")
+_NOT_YET = ("AMBER_RAY_ADDRESS",)
 #: What `amber.toml` may hold.
-_IN_TOML = ("home", "algorithms", "bindings", "database_url")
+_IN_TOML = ("home", "algorithms", "bindings", "database_url", "blobs_url", "redis_url", "copies_bytes")
+#: How much of blobs that are elsewhere a machine keeps as files, unless it says otherwise.
+COPIES_BYTES = 20 << 30
 
 
 @dataclass(frozen=True)
 class Settings:
     """Where things are and what is loaded.
 
-    `AMBER_HOME`, `AMBER_ALGORITHMS` and `AMBER_DATABASE_URL` in the environment go before `home`, `algorithms` and
-    `database_url` in `amber.toml`, which is looked for in the working directory and then in the home.
+    A variable of the environment goes before its setting in `amber.toml`, which is looked for in the working directory and
+    then in the home.
     """
 
     #: Folder of the catalogue and the blobs. `AMBER_HOME`.
@@ -34,6 +36,13 @@ class Settings:
     bindings: Mapping[str, str] = field(default_factory=dict)
     #: PostgreSQL for the catalogue: `postgresql://user:password@host:port/database`; unset: SQLite in the home. `AMBER_DATABASE_URL`.
     database_url: str | None = field(default=None, repr=False)
+    #: Where blobs are, if not as files under the home: `s3://bucket/prefix`, `gs://…`, `az://…`, `file:///folder`.
+    #: Endpoint, region and credentials come from the provider's own variables (`AWS_…`). `AMBER_BLOBS_URL`.
+    blobs_url: str = field(default="", repr=False)
+    #: A Redis that keeps values at hand and carries wake-ups: `redis://[:password@]host[:port][/database]`. `AMBER_REDIS_URL`.
+    redis_url: str = field(default="", repr=False)
+    #: How many bytes of blobs that are elsewhere this machine keeps as files. `AMBER_COPIES_BYTES`.
+    copies_bytes: int = COPIES_BYTES
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, *, home: Path | None = None) -> "Settings":
@@ -50,7 +59,7 @@ class Settings:
         for name in _NOT_YET:
             if variables.get(name):
                 raise ConfigurationError(
-                    f"{name} is set, but this release keeps blobs as files under AMBER_HOME, and computes in its own process; unset it"
+                    f"{name} is set, but this release computes in its own process; unset it"
                 )
         chosen = home or Path(variables.get("AMBER_HOME") or "~/.amber")
         document = _document(Path("amber.toml")) or _document(chosen.expanduser() / "amber.toml")
@@ -68,7 +77,18 @@ class Settings:
             database_url=_database_url(
                 variables.get("AMBER_DATABASE_URL") or _typed(document, "database_url", str)
             ),
+            blobs_url=variables.get("AMBER_BLOBS_URL") or _typed(document, "blobs_url", str),
+            redis_url=variables.get("AMBER_REDIS_URL") or _typed(document, "redis_url", str),
+            copies_bytes=_bytes(variables.get("AMBER_COPIES_BYTES")) or _typed(document, "copies_bytes", int) or COPIES_BYTES,
         )
+
+
+def _bytes(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise ConfigurationError(f"AMBER_COPIES_BYTES must be a whole number of bytes; found {text!r}")
+    return int(text)
 
 
 def _document(path: Path) -> dict[str, Any]:

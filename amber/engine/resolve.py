@@ -1,7 +1,7 @@
 """One ask that is not answered by a lookup: finds or makes every step that it needs, inputs first."""
 
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,9 +16,10 @@ from amber.keys import BLOCKS, Closure, Node, Snapshot, Step, recipe, subject
 from amber.plan import mark_missing
 from amber.progress import Reporter
 from amber.store.protocol import Lease, NewTrace, Store, Trace, TraceInput
+from amber.store.wakeups import Waiter
 
-#: Seconds between looks at a lease that another worker holds: at first, and at most.
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.01, 0.25
+#: Seconds between the first looks at a lease that another worker holds; later ones are further apart.
+FIRST_WAIT_SECONDS = 0.01
 
 #: How an ask came by a step. `joined`: another worker computed it meanwhile.
 How = Literal["hit", "linked", "computed", "joined"]
@@ -43,8 +44,6 @@ class Workshop:
     leases: LeaseKeeper
     #: Asset hash → the asset as an algorithm reads it.
     source: Callable[[str], Source]
-    #: Waits for so many seconds, or less if something happened.
-    wait: Callable[[float], object] = time.sleep
 
 
 class Run:
@@ -134,14 +133,18 @@ class Run:
         return {BLOCKS: node.algorithm.result, **types}
 
     def _find_or_make(self, task: Task, key: str) -> Outcome:
-        catalog = self._shop.store.catalog
-        waited = False
+        with ExitStack() as leaving:
+            return self._found_or_made(task, key, leaving)
+
+    def _found_or_made(self, task: Task, key: str, leaving: ExitStack) -> Outcome:
+        catalog, wakeups = self._shop.store.catalog, self._shop.store.wakeups
+        waiter: Waiter | None = None
         wait = FIRST_WAIT_SECONDS
         while True:
             found = catalog.traces([task.recipe]).get(task.recipe)
             if found is not None and self._is_usable(found):
                 catalog.link(key, task.recipe, self._snapshot.epoch)
-                return Outcome(task.step, found, "joined" if waited else "linked")
+                return Outcome(task.step, found, "joined" if waiter else "linked")
             failure = catalog.failure(task.recipe)
             if failure is not None and failures.is_final(failure, self._fingerprint(task)):
                 raise failures.remembered_error(failure)
@@ -151,13 +154,16 @@ class Run:
                     outcome = self._make(task, key, lease)
                 except StaleLeaseError:
                     outcome = None  # another worker took over; its result is looked for next
+                finally:
+                    wakeups.publish(task.recipe)  # committed, failed or given up
                 if outcome is not None:
                     return outcome
-            if not waited:
+            if waiter is None:
                 self._listener(StepEvent(task.step, "waiting"))
-            waited = True
-            self._shop.wait(wait)
-            wait = min(wait * 1.5, LONGEST_WAIT_SECONDS)
+                waiter = leaving.enter_context(wakeups.waiting(task.recipe))
+                continue  # look once more, for what happened before it listened
+            waiter.wait(wait)
+            wait = min(wait * 1.5, wakeups.longest_seconds)
 
     def _make(self, task: Task, key: str, lease: Lease) -> Outcome | None:
         """Compute under the lease and commit; None if the value appeared before the lease was taken."""

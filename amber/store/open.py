@@ -2,38 +2,60 @@
 
 import tempfile
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from amber.errors import ConfigurationError
+from amber.settings import COPIES_BYTES
 from amber.store.blobs import FileBlobs, MemoryBlobs
+from amber.store.cache import CachedBlobs
 from amber.store.connections import Database
+from amber.store.copies import Copies
 from amber.store.memory import MemoryCatalog
-from amber.store.protocol import Store
+from amber.store.protocol import Blobs, Store
+from amber.store.redis_link import RedisLink
 from amber.store.sqlite import Connections
+from amber.store.wakeups import RedisWakeups
 from amber.store.warm import WarmCatalog
 
 #: The catalogue's file in a home.
 CATALOG_NAME = "catalog.sqlite"
+_OBJECT_SCHEMES = ("s3", "gs", "az", "memory")
 
 
-def open_store(home: Path, database_url: str | None = None) -> Store:
-    """The store in a folder: a catalogue in SQLite, and blobs as files; an empty folder is set up.
+def open_store(
+    home: Path,
+    database_url: str | None = None,
+    *,
+    blobs_url: str = "",
+    redis_url: str = "",
+    copies_bytes: int = COPIES_BYTES,
+) -> Store:
+    """The store of a deployment; with a home alone, a catalogue in SQLite and blobs as files. An empty folder is set up.
 
     Args:
-        home: The folder.
+        home: The folder of whatever is on this machine.
         database_url: A PostgreSQL database that has the catalogue instead; `amber migrate` makes its tables.
+        blobs_url: Where blobs are instead: `s3://`, `gs://`, `az://`, `file://` or `memory://`.
+        redis_url: A Redis that keeps values at hand and carries wake-ups.
+        copies_bytes: How much of blobs that are elsewhere this machine keeps as files.
 
     Raises:
         SchemaError: Its catalogue has another schema than this release works with; the message says what to do.
         StoreUnavailableError: It cannot be read and written.
-        ConfigurationError: The URL cannot be understood, or its driver is not installed.
+        ConfigurationError: A URL cannot be used, or what it needs is not installed.
     """
     home = home.absolute()
+    blobs = open_blobs(home, blobs_url, copies_bytes)
+    link = RedisLink(redis_url) if redis_url else None
     database = database_of(home, database_url)
     if database_url is None and database.revision() is None:
         database.migrate()  # loads Alembic, which only a new home needs
     else:
         database.check()
     scratch = home / "scratch"
-    return Store(WarmCatalog(database), FileBlobs(home / "blobs", scratch), scratch)
+    if link is None:
+        return Store(WarmCatalog(database), blobs, scratch)
+    return Store(WarmCatalog(database), CachedBlobs(blobs, link), scratch, RedisWakeups(link))
 
 
 def database_of(home: Path, database_url: str | None) -> Database:
@@ -47,6 +69,34 @@ def database_of(home: Path, database_url: str | None) -> Database:
     from amber.store.postgres import PostgresConnections  # an extra
 
     return PostgresConnections(database_url)
+
+
+def open_blobs(home: Path, url: str = "", copies_bytes: int = COPIES_BYTES) -> Blobs:
+    """The blobs that a URL names; those of the home, without one.
+
+    Raises:
+        ConfigurationError: The URL cannot be used, or what it needs is not installed.
+    """
+    scratch = home / "scratch"
+    if not url:
+        return FileBlobs(home / "blobs", scratch)
+    parts = urlsplit(url)
+    if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
+        return FileBlobs(Path(unquote(parts.path)), scratch)
+    if parts.scheme not in _OBJECT_SCHEMES:
+        raise ConfigurationError(
+            "AMBER_BLOBS_URL must begin with file:///, s3://, gs://, az:// or memory://"
+            f"; found {parts.scheme or 'no scheme'}"
+        )
+    from amber.store.objects import ObjectBlobs, open_objects, shown
+
+    if "@" in parts.netloc or parts.query:
+        raise ConfigurationError(
+            f"AMBER_BLOBS_URL {shown(url)} holds more than a place: credentials and options belong in the provider's variables "
+            "(for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, AWS_REGION)"
+        )
+    copies = Copies(home / "copies", copies_bytes)
+    return ObjectBlobs(open_objects(url), url.rstrip("/"), copies, scratch)
 
 
 def memory_store() -> Store:

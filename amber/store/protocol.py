@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from amber.keys import Part, Snapshot
+from amber.store.wakeups import LocalWakeups, Wakeups
 
 #: Whose fault a failure was: of the asset, of the algorithm, or of the machine.
 FailureClass = Literal["input", "algorithm", "machine"]
@@ -447,8 +448,11 @@ class Store:
     blobs: Blobs
     #: A folder of this machine for scratch files, on the blobs' file system where there is one.
     scratch: Path
+    #: Tells who waits for another worker that there is news.
+    wakeups: Wakeups = field(default_factory=LocalWakeups)
 
     def close(self) -> None:
         """Let go of connections."""
+        self.wakeups.close()
         self.catalog.close()
         self.blobs.close()

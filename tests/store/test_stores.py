@@ -1,57 +1,62 @@
 """Every kind of store keeps every promise of the public suite."""
 
-from collections.abc import Callable
-from functools import cache
+import os
 from pathlib import Path
 
 import pytest
 
-from amber.store.blobs import FileBlobs, MemoryBlobs
-from amber.store.catalog import SqlCatalog
-from amber.store.open import CATALOG_NAME, memory_store, open_store
 from amber.store.protocol import Blobs, Store
 from amber.testing import StoreTests
+from amber.testing.rows import CatalogTests
+from amber.testing.store import NeighbourTests, VerifyTests
+from tests.store.combinations import Combination, Servers, spoil
+
+#: Catalogue, blobs, Redis in front; one line more is one kind more. These keep every promise, those under BLOBS only the ones
+#: that their blobs can break, and the others too under `make soak`.
+WHOLE = [
+    Combination("memory", "memory", redis=False),
+    Combination("sqlite", "files", redis=False),
+    Combination("sql", "files", redis=False),
+    Combination("sqlite", "s3", redis=True),
+]
+BLOBS = [
+    Combination("memory", "memory", redis=True),
+    Combination("sqlite", "files", redis=True),
+    Combination("sqlite", "s3", redis=False),
+]
 
 
-class TestMemory(StoreTests):
-    is_shared = False
-
-    def make_store(self, home: Path) -> Store:
-        return memory_store()
-
-    def spoil(self, blobs: Blobs, sha256: str) -> None:
-        assert isinstance(blobs, MemoryBlobs)
-        blobs._bytes[sha256] = b"HELLO"
-
-
-class TestHome(StoreTests):
-    """SQLite and files, as everybody opens them: what is asked often comes straight from the driver."""
-
-    def make_store(self, home: Path) -> Store:
-        return open_store(home)
-
-    def spoil(self, blobs: Blobs, sha256: str) -> None:
-        assert isinstance(blobs, FileBlobs)
-        path = next(path for path in blobs.folder.rglob(sha256))
-        path.chmod(0o644)
-        path.write_bytes(b"HELLO")
-
-
-class TestPostgres(TestHome):
-    """PostgreSQL and files."""
+class Combined(CatalogTests):
+    """Makes stores of the kind that the `combination` names."""
 
     @pytest.fixture(autouse=True)
-    def _databases(self, new_database: Callable[[str], str], catalogue_template: str) -> None:
-        self.url_of = cache(lambda home: new_database(catalogue_template))
+    def _kind(self, combination: Combination, servers: Servers) -> None:
+        self.is_shared = combination.catalogue != "memory"
+        self._combination, self._servers = combination, servers
 
     def make_store(self, home: Path) -> Store:
-        return open_store(home, self.url_of(home))
+        return self._combination.open(home, self._servers)
+
+    def spoil(self, blobs: Blobs, sha256: str) -> None:
+        spoil(blobs, sha256)
 
 
-class TestSqlAlone(TestHome):
-    """The same rows through SQLAlchemy alone, as another database will have them."""
+@pytest.mark.parametrize("combination", WHOLE, ids=str)
+class TestStores(Combined, StoreTests):
+    """Every promise."""
 
-    def make_store(self, home: Path) -> Store:
-        made = open_store(home)
-        made.close()
-        return Store(SqlCatalog.at(home / CATALOG_NAME), made.blobs, made.scratch)
+
+@pytest.mark.parametrize("combination", BLOBS, ids=str)
+class TestBlobs(Combined, NeighbourTests, VerifyTests):
+    """What depends on where bytes are."""
+
+    @pytest.fixture
+    def blobs(self, store: Store) -> Blobs:
+        return store.blobs
+
+
+@pytest.mark.soak
+@pytest.mark.skipif("AMBER_SOAK" not in os.environ, reason="these rows are the same as without Redis")
+@pytest.mark.parametrize("combination", BLOBS, ids=str)
+class TestStoresInFull(Combined, StoreTests):
+    """Every promise of those too."""

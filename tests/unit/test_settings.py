@@ -108,9 +108,7 @@ def test_an_amber_toml_that_is_no_text_says_so(folder: Path) -> None:
         Settings.read({})
 
 
-@pytest.mark.parametrize(
-    "name", ["AMBER_DATABASE_URL", "AMBER_BLOBS_URL", "AMBER_REDIS_URL", "AMBER_RAY_ADDRESS"]
-)
+@pytest.mark.parametrize("name", ["AMBER_DATABASE_URL", "AMBER_RAY_ADDRESS"])
 def test_a_setting_that_would_be_passed_over_is_refused(name: str) -> None:
     with pytest.raises(
         ConfigurationError, match=f"{name} is set, but this release keeps everything under AMBER_HOME"
