@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PosixPath
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from amber.errors import StoreFullError, StoreUnavailableError
 
@@ -41,9 +41,7 @@ class Copies:
         #: Digest → (inode, mtime, size) of the file when this process last read it through.
         self._checked: dict[str, tuple[int, int, int]] = {}
         self._guard = threading.Lock()
-        self._pid = 0
-        self._desk: Path | None = None
-        self._alive: IO[bytes] | None = None
+        self._desk: _Desk | None = None
 
     def find(self, sha256: str) -> Path | None:
         """The copy, if there is one and it has that digest; a damaged one is removed."""
@@ -103,19 +101,13 @@ class Copies:
 
     def close(self) -> None:
         """Let go of what nobody was given."""
-        with self._guard:
-            desk, self._desk, alive = self._desk, None, self._alive
-            if desk is None or alive is None or self._pid != os.getpid():
-                return
-            if [entry.name for entry in os.scandir(desk)] == ["alive"]:
-                alive.close()
-                shutil.rmtree(desk, ignore_errors=True)
+        self._desk = None
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
 
     def _fetched(self, sha256: str, fetch: Callable[[BinaryIO], object]) -> Path:
-        temporary = self._own_desk() / f"{uuid.uuid4().hex}.part"
+        temporary = self._own_desk().folder / f"{uuid.uuid4().hex}.part"
         try:
             with temporary.open("xb") as file:
                 fetch(file)
@@ -133,26 +125,22 @@ class Copies:
 
     def _lend(self, file: Path, sha256: str) -> Path | None:
         """Another name for a file, which goes with the path that is returned; None if there is no such file."""
-        name = self._own_desk() / f"{uuid.uuid4().hex[:12]}-{sha256}"
+        desk = self._own_desk()
+        name = desk.folder / f"{uuid.uuid4().hex[:12]}-{sha256}"
         try:
             os.link(file, name)
         except FileNotFoundError:
             return None
         lent = LentPath(name)
-        weakref.finalize(lent, _take_back, str(name), os.getpid())
+        weakref.finalize(lent, desk.take_back, name)
         return lent
 
-    def _own_desk(self) -> Path:
-        """The folder of what this process was given or is fetching; locked while it lives, so that others can tell."""
+    def _own_desk(self) -> "_Desk":
         with self._guard:
-            if self._desk is None or self._pid != os.getpid():
-                desk = self._folder / "used" / uuid.uuid4().hex
+            if self._desk is None or self._desk.pid != os.getpid():
                 self._folder.mkdir(parents=True, exist_ok=True)
                 with self._locked():
-                    desk.mkdir(parents=True)
-                    self._alive = (desk / "alive").open("xb")
-                    fcntl.flock(self._alive, fcntl.LOCK_EX)
-                self._desk, self._pid = desk, os.getpid()
+                    self._desk = _Desk(self._folder / "used" / uuid.uuid4().hex)
             return self._desk
 
     @contextmanager
@@ -166,7 +154,7 @@ class Copies:
         """Remove what dead processes left, and then the longest unused copies until there are so many bytes at most."""
         with self._locked():
             for desk in self._folder.glob("used/*"):
-                if desk != self._desk and _is_abandoned(desk):
+                if _is_abandoned(desk):
                     shutil.rmtree(desk, ignore_errors=True)
             kept = [(path, status) for path in self._kept() if (status := _status(path)) is not None]
             held_bytes = sum(status.st_size for _, status in kept)
@@ -195,9 +183,30 @@ class Copies:
             ) from error
 
 
-def _take_back(name: str, pid: int) -> None:
-    if os.getpid() == pid:  # a child has no say in what its parent was given
-        Path(name).unlink(missing_ok=True)
+class _Desk:
+    """A folder of what this process was given or is fetching; goes with the last of that.
+
+    A file in it is locked while the process lives, so that others can tell.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.pid = os.getpid()
+        self.folder = folder
+        folder.mkdir(parents=True)
+        alive = os.open(folder / "alive", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        weakref.finalize(self, _clear, alive, folder, self.pid)
+
+    def take_back(self, name: Path) -> None:
+        """Remove a name that a lent path had."""
+        if self.pid == os.getpid():  # a child has no say in what its parent was given
+            name.unlink(missing_ok=True)
+
+
+def _clear(alive: int, folder: Path, pid: int) -> None:
+    os.close(alive)
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _status(path: Path) -> os.stat_result | None:

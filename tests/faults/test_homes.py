@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +11,10 @@ import pytest
 
 from tests.acceptance.clips import make_film
 from tests.acceptance.command import AMBER, Command, Done, names
+from tests.faults.disks import apart
 
 #: Lets no file that the command writes grow beyond so many bytes; then the system says that it is too large.
 _SMALL_FILES = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); os.execv(sys.argv[1], sys.argv[1:])"
-#: Runs a program in a mount namespace of its own, so that what it mounts is seen by nobody else and goes with it.
-_APART = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
 
 
 @pytest.fixture(scope="session")
@@ -38,22 +35,11 @@ def test_a_file_that_must_not_grow_leaves_nothing_half_written(amber: Command, l
     assert names(amber("get", "shots", large_film)["computed"]) == ["standard", "shots"]
 
 
-def _apart(script: str) -> Sequence[str]:
-    """What runs a program after a script, in a mount namespace of its own."""
-    inside = (*_APART, f'{script} && exec "$@"', "sh")
-    if (
-        not shutil.which("unshare")
-        or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("SKIPPED LOUDLY: on this system no user may mount a disk of their own")
-    return inside
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Sequence[str]:
     """Runs a program with a disk of one megabyte where the home is."""
     (tmp_path / "home").mkdir()
-    return _apart(f"mount -t tmpfs -o size=1536k none {tmp_path / 'home'}")
+    return apart(f"mount -t tmpfs -o size=1536k none {tmp_path / 'home'}")
 
 
 def _on(disk: Sequence[str], folder: Path, script: str) -> Done:
@@ -102,7 +88,7 @@ def unwritable(warm: Command) -> Command:
         return warm
     # the superuser may write whatever the modes say, so the disk itself is mounted to be read only
     script = f"mount --bind {warm.home} {warm.home} && mount -o remount,ro,bind {warm.home}"
-    return Command(warm.home, program=(*_apart(script), AMBER))
+    return Command(warm.home, program=(*apart(script), AMBER))
 
 
 def test_a_home_that_cannot_be_written_says_so(unwritable: Command, first_answer: Any) -> None:
