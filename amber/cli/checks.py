@@ -17,6 +17,8 @@ from amber.errors import AmberError
 _OLDEST_PYTHON = (3, 11)
 #: Less free space than this is worth a word; a film's standard form takes about as much as the film.
 _LEAST_FREE_BYTES = 2 << 30
+#: How long Redis may take to answer here; elsewhere it is given up sooner.
+_REDIS_SECONDS = 2.0
 #: File systems on which SQLite's locks cannot be relied on.
 _REMOTE_FILE_SYSTEMS = frozenset(
     (
@@ -151,6 +153,46 @@ def check_catalogue() -> str:
     return f"{database.where}, schema {found}"
 
 
+def check_blobs() -> str:
+    """Blobs can be written, read and removed where they are."""
+    from amber.settings import Settings
+    from amber.store.open import open_blobs
+
+    settings = Settings.read()
+    if not settings.blobs_url:
+        return "files under the home"
+    blobs = open_blobs(settings.home, settings.blobs_url, settings.copies_bytes)
+    try:
+        blob = blobs.put(b"written by amber doctor")
+        blobs.check(blob.sha256)
+        blobs.delete(blob.sha256)
+    finally:
+        blobs.close()
+    return f"{settings.blobs_url}: written, read and removed"
+
+
+def check_redis() -> str:
+    """Redis answers, where one is configured."""
+    from amber.settings import Settings
+    from amber.store.redis_link import RedisLink
+
+    url = Settings.read().redis_url
+    if not url:
+        return "none; values and wake-ups stay in this process"
+    link = RedisLink(url)
+    from redis import RedisError
+
+    try:
+        with link.client(patience_seconds=_REDIS_SECONDS) as client:
+            client.ping()
+    except (RedisError, OSError) as error:
+        raise Unfit(
+            f"{link.where} does not answer ({type(error).__name__})",
+            "start it, or correct AMBER_REDIS_URL; without it everything works, only slower",
+        ) from error
+    return f"{link.where} answers"
+
+
 def _library(module: str, distribution: str) -> Check:
     def check() -> str:
         try:
@@ -210,6 +252,8 @@ CHECKS: dict[str, Check] = {
     "settings": check_settings,
     "home": check_home,
     "catalogue": check_catalogue,
+    "blobs": check_blobs,
+    "Redis": check_redis,
     "PyAV": check_decoding,
     "OpenCV": _library("cv2", "opencv-python-headless"),
     "PySceneDetect": _library("scenedetect", "scenedetect-headless"),

@@ -316,7 +316,7 @@ class ObjectBlobs:
             raise BlobMissingError(
                 f"blob {sha256} is not in the store: there is no {self._where}/{_name(sha256)}"
             ) from error
-        except (BaseError, OSError) as error:
+        except BaseError as error:
             raise self._plain(error) from error
 
     def _plain(self, error: Exception) -> StoreError:

@@ -48,6 +48,14 @@ class RedisLink:
         self._lock = threading.Lock()
 
     @property
+    def where(self) -> str:
+        """Its address, as it may be told."""
+        parts = urlsplit(self._url)
+        return (
+            parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+        )
+
+    @property
     def is_loaded(self) -> bool:
         """Whether this process has imported the library, which takes it longer than most answers."""
         return "redis" in sys.modules
