@@ -79,7 +79,9 @@ class Settings:
             ),
             blobs_url=variables.get("AMBER_BLOBS_URL") or _typed(document, "blobs_url", str),
             redis_url=variables.get("AMBER_REDIS_URL") or _typed(document, "redis_url", str),
-            copies_bytes=_bytes(variables.get("AMBER_COPIES_BYTES")) or _typed(document, "copies_bytes", int) or COPIES_BYTES,
+            copies_bytes=_bytes(variables.get("AMBER_COPIES_BYTES"))
+            or _typed(document, "copies_bytes", int)
+            or COPIES_BYTES,
         )
 
 

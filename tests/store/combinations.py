@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import obstore
@@ -29,6 +30,8 @@ class Servers:
     objects: str
     #: Its database of a Redis; empty where none is needed.
     redis: str
+    #: Folder → its database with the tables of a catalogue, the same each time.
+    database_url: Callable[[Path], str]
 
     def blobs_url(self, home: Path) -> str:
         """The place of one home, the same each time."""
@@ -48,7 +51,9 @@ class Combination:
 
     def open(self, home: Path, servers: Servers) -> Store:
         """A store of this kind in a folder; the same one again where there was one."""
-        made = CATALOGUES[self.catalogue](home, servers.blobs_url(home) if self.blobs == "s3" else "")
+        made = CATALOGUES[self.catalogue](
+            home, servers, servers.blobs_url(home) if self.blobs == "s3" else ""
+        )
         if not self.redis:
             return made
         link = RedisLink(servers.redis)
@@ -56,24 +61,33 @@ class Combination:
         return replace(made, blobs=cached, wakeups=RedisWakeups(link))
 
 
-def _memory(home: Path, blobs_url: str) -> Store:
+def _memory(home: Path, servers: Servers, blobs_url: str) -> Store:
     return memory_store()
 
 
-def _sqlite(home: Path, blobs_url: str) -> Store:
+def _sqlite(home: Path, servers: Servers, blobs_url: str) -> Store:
     """As everybody opens it: what is asked often comes straight from the driver."""
     return open_store(home, blobs_url=blobs_url)
 
 
-def _sql(home: Path, blobs_url: str) -> Store:
-    """The same rows through SQLAlchemy alone, as another database has them."""
+def _sql(home: Path, servers: Servers, blobs_url: str) -> Store:
+    """The same rows through SQLAlchemy alone."""
     made = open_store(home, blobs_url=blobs_url)
     made.catalog.close()
     return replace(made, catalog=SqlCatalog.at(home / CATALOG_NAME))
 
 
-#: Catalogue → what opens a store with it: its folder, and where its blobs are (empty: in the folder).
-CATALOGUES: dict[str, Callable[[Path, str], Store]] = {"memory": _memory, "sqlite": _sqlite, "sql": _sql}
+def _postgres(home: Path, servers: Servers, blobs_url: str) -> Store:
+    return open_store(home, servers.database_url(home), blobs_url=blobs_url)
+
+
+#: Catalogue → what opens a store with it: its folder, what it needs, and where its blobs are (empty: in the folder).
+CATALOGUES: dict[str, Callable[[Path, Servers, str], Store]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "sql": _sql,
+    "postgres": _postgres,
+}
 
 
 @pytest.fixture
@@ -88,7 +102,12 @@ def servers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         objects = server.url()
     if combination.redis:
         redis = request.getfixturevalue("valkey").empty()
-    return Servers(objects, redis)
+    return Servers(objects, redis, cache(lambda home: _new_database(request)))
+
+
+def _new_database(request: pytest.FixtureRequest) -> str:
+    new_database: Callable[[str], str] = request.getfixturevalue("new_database")
+    return new_database(request.getfixturevalue("catalogue_template"))
 
 
 def spoil(blobs: Blobs, sha256: str) -> None:

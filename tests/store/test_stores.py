@@ -17,13 +17,19 @@ WHOLE = [
     Combination("memory", "memory", redis=False),
     Combination("sqlite", "files", redis=False),
     Combination("sql", "files", redis=False),
-    Combination("sqlite", "s3", redis=True),
+    Combination("postgres", "files", redis=False),
+    Combination("postgres", "s3", redis=True),
 ]
 BLOBS = [
     Combination("memory", "memory", redis=True),
     Combination("sqlite", "files", redis=True),
     Combination("sqlite", "s3", redis=False),
+    Combination("sqlite", "s3", redis=True),
+    Combination("postgres", "files", redis=True),
+    Combination("postgres", "s3", redis=False),
 ]
+#: Those whose every promise is tested now.
+NOW = [*WHOLE, *(pytest.param(kind, marks=pytest.mark.soak) for kind in BLOBS if "AMBER_SOAK" in os.environ)]
 
 
 class Combined(CatalogTests):
@@ -41,7 +47,7 @@ class Combined(CatalogTests):
         spoil(blobs, sha256)
 
 
-@pytest.mark.parametrize("combination", WHOLE, ids=str)
+@pytest.mark.parametrize("combination", NOW, ids=str)
 class TestStores(Combined, StoreTests):
     """Every promise."""
 
@@ -53,10 +59,3 @@ class TestBlobs(Combined, NeighbourTests, VerifyTests):
     @pytest.fixture
     def blobs(self, store: Store) -> Blobs:
         return store.blobs
-
-
-@pytest.mark.soak
-@pytest.mark.skipif("AMBER_SOAK" not in os.environ, reason="these rows are the same as without Redis")
-@pytest.mark.parametrize("combination", BLOBS, ids=str)
-class TestStoresInFull(Combined, StoreTests):
-    """Every promise of those too."""

@@ -106,7 +106,9 @@ class TraceRows(Session):
         query = select(*name, func.sum(making.c.seconds), func.sum(making.c.computed)).group_by(*name)
         with self._reading() as connection:
             rows = connection.execute(query.where(making.c.computed > 0)).all()
-        return {(algorithm, version): seconds / int(computed) for algorithm, version, seconds, computed in rows}
+        return {
+            (algorithm, version): seconds / int(computed) for algorithm, version, seconds, computed in rows
+        }
 
     def find_traces(self, recipe_prefix: str) -> list[Trace]:
         """See the protocol."""
