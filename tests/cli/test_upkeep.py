@@ -39,6 +39,8 @@ def test_doctor_is_content_with_this_machine(amber: Amber) -> None:
         "settings",
         "home",
         "catalogue",
+        "blobs",
+        "Redis",
         "PyAV",
         "OpenCV",
         "PySceneDetect",

@@ -1,6 +1,7 @@
 """Objects on a server that is killed, busy, or cuts its answers short: nothing wrong, nothing lost, and it is told."""
 
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,8 @@ from tests.servers.processes import PATIENCE_SECONDS, until
 
 DATA = bytes(range(256)) * 4096
 NAME = sha256(DATA).hexdigest()
+#: How often the server is killed under load.
+KILLS = 10 if "AMBER_SOAK" in os.environ else 1
 
 
 @contextmanager
@@ -35,6 +38,7 @@ def _name_in_environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, s
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.soak
 def test_a_server_that_is_killed_under_load_loses_nothing_that_was_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,7 +62,7 @@ def test_a_server_that_is_killed_under_load_loses_nothing_that_was_acknowledged(
         _name_in_environment(monkeypatch, own.variables)
         with _opened(tmp_path, own.url()) as blobs, ThreadPoolExecutor(4) as pool:
             workers = [pool.submit(load, worker) for worker in range(4)]
-            for _ in range(2):
+            for _ in range(KILLS):
                 before = len(kept)
                 until(lambda before=before: len(kept) > before + 20, "it is under load")
                 own.kill()

@@ -11,10 +11,16 @@ from pathlib import Path
 import pytest
 import redis
 
+from amber.engine import resolve
+from amber.engine.engine import Engine
+from amber.engine.events import StepEvent
 from amber.errors import BlobMissingError, ConfigurationError
+from amber.registry import Registry
 from amber.store.blobs import FileBlobs
 from amber.store.cache import LARGEST_BYTES, CachedBlobs
+from amber.store.open import open_store
 from amber.store.redis_link import RedisLink
+from tests.engine.test_engine import Counting, ask
 from tests.servers import valkey as server
 from tests.servers.processes import PATIENCE_SECONDS, until
 from tests.servers.valkey import OwnValkey, Valkey
@@ -24,7 +30,7 @@ HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 KEY = f"amber:blob:{HELLO}"
 
 
-class Counting(FileBlobs):
+class CountingFiles(FileBlobs):
     """Blobs that count how often they are read."""
 
     reads = 0
@@ -35,9 +41,9 @@ class Counting(FileBlobs):
 
 
 @pytest.fixture
-def behind(tmp_path: Path) -> Counting:
+def behind(tmp_path: Path) -> CountingFiles:
     """The blobs that Redis stands in front of."""
-    return Counting(tmp_path / "blobs")
+    return CountingFiles(tmp_path / "blobs")
 
 
 @pytest.fixture
@@ -48,36 +54,36 @@ def own(tmp_path: Path) -> Iterator[OwnValkey]:
 
 
 @pytest.fixture
-def blobs(behind: Counting, valkey: Valkey) -> Iterator[CachedBlobs]:
+def blobs(behind: CountingFiles, valkey: Valkey) -> Iterator[CachedBlobs]:
     """Blobs with the shared server in front."""
     yield from _cached(behind, valkey.empty())
 
 
 @pytest.fixture
-def own_blobs(behind: Counting, own: OwnValkey) -> Iterator[CachedBlobs]:
+def own_blobs(behind: CountingFiles, own: OwnValkey) -> Iterator[CachedBlobs]:
     """Blobs with the test's own server in front."""
     yield from _cached(behind, own.url())
 
 
-def _cached(behind: Counting, url: str) -> Iterator[CachedBlobs]:
+def _cached(behind: CountingFiles, url: str) -> Iterator[CachedBlobs]:
     link = RedisLink(url)
     yield CachedBlobs(behind, link, reads_before_loading=0)
     link.close()
 
 
-def test_a_value_is_read_from_redis_once_it_was_there(blobs: CachedBlobs, behind: Counting) -> None:
+def test_a_value_is_read_from_redis_once_it_was_there(blobs: CachedBlobs, behind: CountingFiles) -> None:
     behind.put(b"hello")
     assert [blobs.read(HELLO) for _ in range(3)] == [b"hello"] * 3
     assert behind.reads == 1
 
 
-def test_what_was_put_is_in_redis_already(blobs: CachedBlobs, behind: Counting) -> None:
+def test_what_was_put_is_in_redis_already(blobs: CachedBlobs, behind: CountingFiles) -> None:
     blobs.put(b"hello")
     assert blobs.read(HELLO) == b"hello"
     assert behind.reads == 0
 
 
-def test_what_is_large_stays_where_it_is(blobs: CachedBlobs, behind: Counting) -> None:
+def test_what_is_large_stays_where_it_is(blobs: CachedBlobs, behind: CountingFiles) -> None:
     blob = blobs.put(bytes(LARGEST_BYTES + 1))
     assert len(blobs.read(blob.sha256)) == LARGEST_BYTES + 1
     assert behind.reads == 1
@@ -85,7 +91,7 @@ def test_what_is_large_stays_where_it_is(blobs: CachedBlobs, behind: Counting) -
 
 
 @pytest.mark.parametrize("lie", [b"HELLO", b"", b"hello ", bytes(5_000_000)])
-def test_a_lie_is_found_out_and_replaced(blobs: CachedBlobs, behind: Counting, lie: bytes) -> None:
+def test_a_lie_is_found_out_and_replaced(blobs: CachedBlobs, behind: CountingFiles, lie: bytes) -> None:
     blobs.put(b"hello")
     blobs._link.client().set(KEY, lie)
     assert [blobs.read(HELLO) for _ in range(2)] == [b"hello"] * 2
@@ -107,7 +113,7 @@ def test_what_is_deleted_is_gone_from_redis_too(blobs: CachedBlobs) -> None:
         blobs.read(HELLO)
 
 
-def test_a_check_never_trusts_redis(blobs: CachedBlobs, behind: Counting) -> None:
+def test_a_check_never_trusts_redis(blobs: CachedBlobs, behind: CountingFiles) -> None:
     blobs.put(b"hello")
     behind.delete(HELLO)
     assert blobs.read(HELLO) == b"hello"
@@ -116,7 +122,7 @@ def test_a_check_never_trusts_redis(blobs: CachedBlobs, behind: Counting) -> Non
         blobs.check(HELLO)
 
 
-def test_a_flushed_redis_fills_again(own_blobs: CachedBlobs, own: OwnValkey, behind: Counting) -> None:
+def test_a_flushed_redis_fills_again(own_blobs: CachedBlobs, own: OwnValkey, behind: CountingFiles) -> None:
     own_blobs.put(b"hello")
     with own.client() as client:
         client.flushall()
@@ -125,7 +131,7 @@ def test_a_flushed_redis_fills_again(own_blobs: CachedBlobs, own: OwnValkey, beh
 
 
 def test_a_redis_killed_and_restarted_under_load_changes_no_answer(
-    own_blobs: CachedBlobs, own: OwnValkey, behind: Counting
+    own_blobs: CachedBlobs, own: OwnValkey, behind: CountingFiles
 ) -> None:
     digests = [own_blobs.put(str(number).encode()).sha256 for number in range(50)]
     over = threading.Event()
@@ -152,7 +158,7 @@ def test_a_redis_killed_and_restarted_under_load_changes_no_answer(
 
 
 def test_a_redis_that_does_not_answer_costs_one_moment_and_then_none(
-    own_blobs: CachedBlobs, own: OwnValkey, behind: Counting
+    own_blobs: CachedBlobs, own: OwnValkey, behind: CountingFiles
 ) -> None:
     own_blobs.put(b"hello")
     pid = int((own.process._pid).read_text())
@@ -175,14 +181,14 @@ def _count(link: RedisLink) -> list[float]:
     return asked
 
 
-def _answers(blobs: CachedBlobs, behind: Counting) -> bool:
+def _answers(blobs: CachedBlobs, behind: CountingFiles) -> bool:
     before = behind.reads
     blobs.read(HELLO)
     return behind.reads == before
 
 
 def test_a_full_redis_keeps_nothing_new_and_breaks_nothing(
-    own_blobs: CachedBlobs, own: OwnValkey, behind: Counting
+    own_blobs: CachedBlobs, own: OwnValkey, behind: CountingFiles
 ) -> None:
     own_blobs.put(b"hello")
     with own.client() as client:
@@ -193,7 +199,7 @@ def test_a_full_redis_keeps_nothing_new_and_breaks_nothing(
     assert (own_blobs.read(HELLO), behind.reads) == (b"hello", 1), "what it has it still gives"
 
 
-def test_a_wrong_password_is_no_error_but_no_help(behind: Counting, valkey: Valkey) -> None:
+def test_a_wrong_password_is_no_error_but_no_help(behind: CountingFiles, valkey: Valkey) -> None:
     link = RedisLink(f"redis://:wrong@127.0.0.1:{valkey.port}/0")
     blobs = CachedBlobs(behind, link, reads_before_loading=0)
     blobs.put(b"hello")
@@ -201,6 +207,35 @@ def test_a_wrong_password_is_no_error_but_no_help(behind: Counting, valkey: Valk
     with pytest.raises(redis.AuthenticationError):
         link.client().ping()
     link.close()
+
+
+def test_who_waits_for_another_process_is_woken_by_redis(
+    tmp_path: Path, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two stores on one home, as two processes have them: no news passes between them but by Redis."""
+    monkeypatch.setattr(resolve, "FIRST_WAIT_SECONDS", 1e6)  # looks again only when told
+    counting, started, go_on = Counting(), threading.Event(), threading.Event()
+
+    def slow() -> None:
+        started.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+
+    def listen(event: StepEvent) -> None:
+        if event.state == "waiting":
+            go_on.set()
+
+    counting.during = slow
+    stores = [open_store(tmp_path / "home", redis_url=valkey.empty()) for _ in range(2)]
+    engines = [Engine(store, Registry(counting.algorithms())) for store in stores]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(engines[0].get, ask("numbers"))
+        assert started.wait(PATIENCE_SECONDS)
+        second = pool.submit(engines[1].get, ask("numbers"), listen)
+        assert first.result(PATIENCE_SECONDS).data == second.result(PATIENCE_SECONDS).data
+    assert counting.calls == ["numbers"]
+    for engine in engines:
+        engine.close()
+        engine.store.close()
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def _answers(found: S3) -> bool:
         region="us-east-1",
         access_key_id=found.key,
         secret_access_key=found.secret,
-        client_options={"allow_http": True},
+        client_options={"allow_http": True, "timeout": "5s"},
         retry_config={"max_retries": 0},
     )
     try:

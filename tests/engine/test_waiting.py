@@ -1,0 +1,108 @@
+"""Who waits for another worker is woken by what it does, and needs no luck to be."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from amber.engine import resolve
+from amber.engine.engine import Engine
+from amber.engine.events import StepEvent
+from amber.errors import AmberError
+from amber.registry import Registry
+from amber.store.protocol import Store
+from amber.store.wakeups import LocalWakeups
+from tests.engine.test_engine import Counting, ask
+
+InThreads = Callable[[list[Callable[[], object]]], list[Any]]
+
+
+class LosesAll(LocalWakeups):
+    """Never tells anybody anything."""
+
+    def publish(self, recipe: str) -> None:
+        """Lose the news."""
+
+
+@pytest.fixture
+def counting() -> Counting:
+    """Algorithms that count their calls."""
+    return Counting()
+
+
+@pytest.fixture
+def looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits looks again only when told."""
+    monkeypatch.setattr(resolve, "FIRST_WAIT_SECONDS", 1e6)
+
+
+def join(store: Store, counting: Counting, in_threads: InThreads, first: Callable[[Engine], object]) -> Any:
+    """What an ask gets that comes while `first` computes the same and ends when the other one waits."""
+    started, waiting = threading.Event(), threading.Event()
+
+    def until_somebody_waits() -> None:
+        if not started.is_set():
+            started.set()
+            assert waiting.wait(30)
+
+    def listen(event: StepEvent) -> None:
+        if event.state == "waiting":
+            waiting.set()
+
+    def joiner() -> object:
+        assert started.wait(30)
+        return Engine(store, Registry(counting.algorithms())).get(ask("numbers"), listen)
+
+    counting.during = until_somebody_waits
+    engine = Engine(store, Registry(counting.algorithms()))
+    return in_threads([lambda: first(engine), joiner])[1]
+
+
+@pytest.mark.usefixtures("looks_once")
+def test_a_commit_wakes_who_waits_for_it(store: Store, counting: Counting, in_threads: InThreads) -> None:
+    joined = join(store, counting, in_threads, lambda engine: engine.get(ask("numbers")))
+    assert joined.value.number.tolist() == [7]
+    assert counting.calls == ["numbers"]
+
+
+@pytest.mark.usefixtures("looks_once")
+def test_a_failure_wakes_who_waits_for_it(store: Store, counting: Counting, in_threads: InThreads) -> None:
+    def fail() -> int:
+        raise ZeroDivisionError("poisoned")
+
+    def first(engine: Engine) -> None:
+        with pytest.raises(AmberError):
+            engine.get(ask("numbers"))
+
+    counting.number = fail
+    with pytest.raises(AmberError, match="poisoned"):
+        join(store, counting, in_threads, first)
+    assert counting.calls == ["numbers"]
+
+
+@pytest.mark.usefixtures("looks_once")
+def test_giving_up_wakes_who_waits_for_it(store: Store, counting: Counting, in_threads: InThreads) -> None:
+    numbers = iter([KeyboardInterrupt(), 8])
+
+    def interrupted_the_first_time() -> int:
+        number = next(numbers)
+        if isinstance(number, BaseException):
+            raise number
+        return number
+
+    def first(engine: Engine) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            engine.get(ask("numbers"))
+
+    counting.number = interrupted_the_first_time
+    assert join(store, counting, in_threads, first).value.number.tolist() == [8]
+    assert counting.calls == ["numbers", "numbers"]
+
+
+def test_news_that_is_lost_costs_a_moment(store: Store, counting: Counting, in_threads: InThreads) -> None:
+    deaf = replace(store, wakeups=LosesAll())
+    joined = join(deaf, counting, in_threads, lambda engine: engine.get(ask("numbers")))
+    assert joined.value.number.tolist() == [7]
+    assert counting.calls == ["numbers"]
