@@ -195,4 +195,4 @@ class StoreUnavailableError(StoreError):
 
 
 class ConnectionLostError(StoreUnavailableError):
-    """The connection to the catalogue broke; whether what was being written is there is not known."""
+    """There is no connection to the catalogue; whether what was just being written is there is not known."""

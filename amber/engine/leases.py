@@ -4,11 +4,11 @@ import os
 import platform
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from amber.errors import StoreError
+from amber.errors import StoreError, StoreUnavailableError
 from amber.store.protocol import Catalog, Lease
 
 #: How long a lease lasts without a heartbeat.
@@ -67,7 +67,8 @@ class LeaseKeeper:
 
     def __init__(self, catalog: Catalog, seconds: float = LEASE_SECONDS) -> None:
         self._catalog = catalog
-        self._seconds = seconds
+        #: How long a lease lasts without a heartbeat.
+        self.seconds = seconds
         self._held: dict[str, Lease] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -76,11 +77,11 @@ class LeaseKeeper:
     def take(self, recipe: str) -> Lease | None:
         """The lease on a recipe, or None while a living worker holds it."""
         owner = owner_name()
-        lease = self._catalog.take_lease(recipe, owner, self._seconds)
+        lease = self._catalog.take_lease(recipe, owner, self.seconds)
         if lease is None:
             holder = self._catalog.holder(recipe)
             if holder is not None and is_dead(holder.owner):
-                lease = self._catalog.take_lease(recipe, owner, self._seconds, despite_fence=holder.fence)
+                lease = self._catalog.take_lease(recipe, owner, self.seconds, despite_fence=holder.fence)
         return lease
 
     @contextmanager
@@ -96,15 +97,16 @@ class LeaseKeeper:
         finally:
             with self._lock:
                 self._held.pop(lease.recipe, None)
-            self._catalog.release_lease(lease)
+            with suppress(StoreUnavailableError):  # then it ends by itself, in its time
+                self._catalog.release_lease(lease)
 
     def _beat(self) -> None:
-        while not self._wake.wait(self._seconds / 3):
+        while not self._wake.wait(self.seconds / 3):
             with self._lock:
                 leases = list(self._held.values())
             if leases:
                 try:
-                    self._catalog.renew_leases(leases, self._seconds)
+                    self._catalog.renew_leases(leases, self.seconds)
                 except StoreError:
                     continue  # the next beat tries again; a lease that ends meanwhile is refused at commit
 

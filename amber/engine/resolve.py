@@ -1,5 +1,6 @@
 """One ask that is not answered by a lookup: finds or makes every step that it needs, inputs first."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from amber.engine.compute import Entry, InputLostError, Task, compute
 from amber.engine.events import Listener, StepEvent
 from amber.engine.leases import LeaseKeeper
 from amber.engine.values import Values
-from amber.errors import AmberError, StaleLeaseError
+from amber.errors import AmberError, ConnectionLostError, StaleLeaseError
 from amber.keys import BLOCKS, Closure, Node, Snapshot, Step, recipe, subject
 from amber.plan import mark_missing
 from amber.progress import Reporter
@@ -20,6 +21,8 @@ from amber.store.wakeups import Waiter
 
 #: Seconds between the first looks at a lease that another worker holds; later ones are further apart.
 FIRST_WAIT_SECONDS = 0.01
+#: Seconds between two attempts to commit while the catalogue is away.
+AWAY_SECONDS = 0.25
 
 #: How an ask came by a step. `joined`: another worker computed it meanwhile.
 How = Literal["hit", "linked", "computed", "joined"]
@@ -190,9 +193,21 @@ class Run:
                 made.cost,
                 reason,
             )
-            trace = catalog.commit(lease, new, key=key, epoch=self._snapshot.epoch, lost=lost)
+            trace = self._commit(lease, new, key, lost)
             self._lost.discard(trace.value.sha256)
             return Outcome(task.step, trace, "computed", made.cost.seconds)
+
+    def _commit(self, lease: Lease, new: NewTrace, key: str, lost: str | None) -> Trace:
+        """Commit; a catalogue that is away for a moment, no longer than a lease lasts, costs no computation."""
+        catalog, epoch = self._shop.store.catalog, self._snapshot.epoch
+        end = time.monotonic() + self._shop.leases.seconds
+        while True:
+            try:
+                return catalog.commit(lease, new, key=key, epoch=epoch, lost=lost)
+            except ConnectionLostError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(AWAY_SECONDS)
 
     def _failed(self, task: Task, error: Exception) -> AmberError:
         catalog = self._shop.store.catalog

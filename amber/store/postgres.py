@@ -1,6 +1,6 @@
 """Connections to a catalogue on PostgreSQL, and what its errors mean."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -55,7 +55,7 @@ def connect(url: str) -> Connection:
 
     Raises:
         ConfigurationError: The URL cannot be understood.
-        StoreUnavailableError: The server cannot be reached, or does not let us in; says what to do.
+        ConnectionLostError: The server cannot be reached, or does not let us in; says what to do.
     """
     try:
         given = psycopg.conninfo.conninfo_to_dict(url)
@@ -65,13 +65,21 @@ def connect(url: str) -> Connection:
             "with %-codes for odd characters in the password"
         ) from None
     try:
-        connection = psycopg.connect(**{**_DEFAULTS, **given}, autocommit=True)  # type: ignore[arg-type]
-        connection.execute(_SETTINGS)
+        return _opened(given)
     except psycopg.Error as error:
-        raise StoreUnavailableError(
+        raise ConnectionLostError(
             f"the catalogue {named(url)} cannot be reached ({_sentence(error)}): see that the server runs, that the database "
             "is there, and that AMBER_DATABASE_URL is right"
         ) from error
+
+
+def _opened(given: Mapping[str, Any]) -> Connection:
+    connection = psycopg.connect(**{**_DEFAULTS, **given}, autocommit=True)
+    try:
+        connection.execute(_SETTINGS)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
