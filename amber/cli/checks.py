@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,15 +143,15 @@ def check_catalogue() -> str:
     from amber.store.open import database_of
 
     settings = Settings.read()
-    database = database_of(settings.home, settings.database_url)
-    found = database.revision()
-    if found is None and settings.database_url is None:
-        return "none yet; the first ask makes it"
-    try:
-        database.check()
-    except AmberError as error:
-        raise Unfit(str(error), "amber migrate") from error
-    return f"{database.where}, schema {found}"
+    with closing(database_of(settings.home, settings.database_url)) as database:
+        found = database.revision()
+        if found is None and settings.database_url is None:
+            return "none yet; the first ask makes it"
+        try:
+            database.check()
+        except AmberError as error:
+            raise Unfit(str(error), "amber migrate") from error
+        return f"{database.where}, schema {found}"
 
 
 def check_blobs() -> str:

@@ -1,5 +1,7 @@
 """`amber migrate`: bring the catalogue to this release's schema."""
 
+from contextlib import closing
+
 import typer
 
 from amber.cli.options import JsonOption
@@ -18,10 +20,10 @@ def migrate(json: JsonOption = False) -> None:
     from amber.store.open import database_of
 
     settings = Settings.read()
-    database = database_of(settings.home, settings.database_url)
-    before = database.revision()
-    is_changed = database.migrate()
-    after = database.revision()
+    with closing(database_of(settings.home, settings.database_url)) as database:
+        before = database.revision()
+        is_changed = database.migrate()
+        after = database.revision()
     if json:
         emit({"catalogue": database.where, "before": before, "after": after, "changed": is_changed})
     elif not is_changed:

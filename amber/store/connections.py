@@ -1,9 +1,13 @@
 """Open connections to a database, and what whoever reads through them need not know of it."""
 
 import os
+import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from amber.store.wakeups import Wakeups
 
 if TYPE_CHECKING:
     from amber.store.catalog import SqlCatalog
@@ -26,27 +30,38 @@ class Pool(Generic[C]):
 
     Args:
         connect: Opens one.
+        most: So many are open at once, and whoever comes then waits; any number unless given.
     """
 
-    def __init__(self, connect: Callable[[], C]) -> None:
+    def __init__(self, connect: Callable[[], C], most: int | None = None) -> None:
         self._connect = connect
+        self._most = most
         self._idle: deque[C] = deque()
+        self._turns = self._new_turns()
         self._pid = os.getpid()
 
-    def take(self) -> C:
-        """A connection that nobody else uses; give it back with `give`."""
+    @contextmanager
+    def lent(self) -> Iterator[C]:
+        """A connection for this thread alone; after an error it is not used again."""
         if self._pid != os.getpid():
             _inherited.extend(self._idle)
             self._idle.clear()
+            self._turns = self._new_turns()
             self._pid = os.getpid()
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._connect()
+        with self._turns:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._connect()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._idle.append(connection)
 
-    def give(self, connection: C) -> None:
-        """Keep a connection, which is in no transaction, for the next."""
-        self._idle.append(connection)
+    def _new_turns(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._most is None else threading.Semaphore(self._most)
 
     def close(self) -> None:
         """Close those that are idle."""
@@ -101,6 +116,9 @@ class Database(Protocol):
 
     def catalog(self) -> "SqlCatalog":
         """All that can be asked of it, through SQLAlchemy, which this loads."""
+
+    def wakeups(self) -> Wakeups:
+        """Tells who waits of what other processes on the same database did, as well as it can."""
 
     def close(self) -> None:
         """Let go of connections."""

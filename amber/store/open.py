@@ -12,9 +12,9 @@ from amber.store.connections import Database
 from amber.store.copies import Copies
 from amber.store.memory import MemoryCatalog
 from amber.store.protocol import Blobs, Store
-from amber.store.redis_link import RedisLink
+from amber.store.redis_link import RedisLink, RedisWire
 from amber.store.sqlite import Connections
-from amber.store.wakeups import RedisWakeups
+from amber.store.wakeups import SharedWakeups
 from amber.store.warm import WarmCatalog
 
 #: The catalogue's file in a home.
@@ -48,14 +48,19 @@ def open_store(
     blobs = open_blobs(home, blobs_url, copies_bytes)
     link = RedisLink(redis_url) if redis_url else None
     database = database_of(home, database_url)
-    if database_url is None and database.revision() is None:
-        database.migrate()  # loads Alembic, which only a new home needs
-    else:
-        database.check()
+    try:
+        if database_url is None and database.revision() is None:
+            database.migrate()  # loads Alembic, which only a new home needs
+        else:
+            database.check()
+    except BaseException:
+        database.close()
+        blobs.close()
+        raise
     scratch = home / "scratch"
     if link is None:
-        return Store(WarmCatalog(database), blobs, scratch)
-    return Store(WarmCatalog(database), CachedBlobs(blobs, link), scratch, RedisWakeups(link))
+        return Store(WarmCatalog(database), blobs, scratch, database.wakeups())
+    return Store(WarmCatalog(database), CachedBlobs(blobs, link), scratch, SharedWakeups(RedisWire(link)))
 
 
 def database_of(home: Path, database_url: str | None) -> Database:

@@ -1,7 +1,7 @@
 """Connections to a catalogue on PostgreSQL, and what its errors mean."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from amber.errors import (
 )
 from amber.store.connections import Pool
 from amber.store.revisions import check_revision
+from amber.store.wakeups import CHANNEL, LISTEN_SECONDS, SharedWakeups
 
 try:
     import psycopg
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 #: How long a writer waits for another one.
 BUSY_SECONDS = 30
+#: Connections of one process for what is asked often, and as many for the rest: a server has a hundred for all, unless it is
+#: told otherwise, and more at once make it slower.
+MOST_CONNECTIONS = 8
+#: A worker that is stopped in a transaction keeps the others waiting for so long, which is less than they wait.
+STANDING_SECONDS = 10
 #: What a connection is opened with, unless the URL says otherwise. `read-write` passes standbys over: the epoch must come from
 #: the primary. The rest notices a server that vanished without a word.
 _DEFAULTS = {
@@ -39,9 +45,9 @@ _DEFAULTS = {
     "tcp_user_timeout": "30000",
     "target_session_attrs": "read-write",
 }
-#: A worker that is stopped in a transaction must not keep the others waiting: nothing is computed within one.
+#: Nothing is computed within a transaction.
 _SETTINGS = (
-    f"SET lock_timeout = '{BUSY_SECONDS}s'; SET idle_in_transaction_session_timeout = '{BUSY_SECONDS}s'"
+    f"SET lock_timeout = '{BUSY_SECONDS}s'; SET idle_in_transaction_session_timeout = '{STANDING_SECONDS}s'"
 )
 #: Digests in one statement.
 _CHUNK = 50_000
@@ -120,7 +126,7 @@ class PostgresConnections(Pool[Connection]):
     """
 
     def __init__(self, url: str) -> None:
-        super().__init__(lambda: connect(url))
+        super().__init__(lambda: connect(url), MOST_CONNECTIONS)
         self._url = url
         self._written: dict[str, str] = {}
 
@@ -171,6 +177,10 @@ class PostgresConnections(Pool[Connection]):
 
         return SqlCatalog.on_postgres(self._url)
 
+    def wakeups(self) -> SharedWakeups:
+        """See `Database`."""
+        return SharedWakeups(PostgresWire(self._url))
+
     def _rows(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         with self._one() as connection:
             return connection.execute(statement, parameters, prepare=True, binary=True).fetchall()
@@ -178,15 +188,42 @@ class PostgresConnections(Pool[Connection]):
     @contextmanager
     def _one(self) -> Iterator[Connection]:
         """A connection for this thread alone; after an error it is not used again."""
-        connection = self.take()
         try:
-            yield connection
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, psycopg.Error):
-                raise plain(error, self.where) from error
-            raise
-        self.give(connection)
+            with self.lent() as connection:
+                yield connection
+        except psycopg.Error as error:
+            raise plain(error, self.where) from error
+
+
+class PostgresWire:
+    """Carries news between processes by NOTIFY; a `Wire`.
+
+    Args:
+        url: As AMBER_DATABASE_URL has it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._database = PostgresConnections(url)
+
+    def send(self, recipe: str) -> None:
+        """See the protocol."""
+        with suppress(StoreUnavailableError):
+            self._database.rows("SELECT pg_notify(?, ?)", (CHANNEL, recipe))
+
+    def listen(self) -> Generator[str | None]:
+        """See the protocol."""
+        with suppress(StoreUnavailableError, psycopg.Error), closing(connect(self._url)) as connection:
+            connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(CHANNEL)))
+            while True:
+                connection.execute("SELECT 1")  # fails where the connection broke
+                yield None
+                for news in connection.notifies(timeout=LISTEN_SECONDS):
+                    yield news.payload
+
+    def close(self) -> None:
+        """See the protocol."""
+        self._database.close()
 
 
 #: SQLSTATE, or its class → the error that it means and the rest of its sentence.

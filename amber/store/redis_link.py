@@ -4,15 +4,17 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from amber.errors import ConfigurationError
+from amber.store.wakeups import CHANNEL, LISTEN_SECONDS
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.client import PubSub
 
 T = TypeVar("T")
 #: The longest that one question may take, connecting included; what Redis would save is less than that.
@@ -107,6 +109,50 @@ class RedisLink:
             if self._client is not None:
                 self._client.close()
                 self._client = None
+
+
+class RedisWire:
+    """Carries news between processes; a `Wire`.
+
+    Args:
+        link: The Redis.
+    """
+
+    def __init__(self, link: RedisLink) -> None:
+        self._link = link
+
+    def send(self, recipe: str) -> None:
+        """See the protocol."""
+        self._link.ask(lambda redis: redis.publish(CHANNEL, recipe))
+
+    def listen(self) -> Generator[str | None]:
+        """See the protocol."""
+        from redis import RedisError
+
+        try:
+            with self._link.client(patience_seconds=LISTEN_SECONDS) as client, client.pubsub() as news:
+                yield from _heard(news)
+        except (RedisError, OSError):
+            return
+
+    def close(self) -> None:
+        """See the protocol."""
+        self._link.close()
+
+
+def _heard(news: "PubSub") -> Generator[str | None]:
+    news.subscribe(CHANNEL)
+    asked = False
+    while True:
+        message = news.get_message(timeout=LISTEN_SECONDS)
+        if message is None:
+            if asked:
+                return  # nothing came, not even the answer
+            news.ping()
+            asked = True
+            continue
+        asked = False
+        yield message["data"].decode(errors="replace") if message["type"] == "message" else None
 
 
 def _is_readable(url: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from amber.errors import SchemaError, StoreError, StoreFullError, StoreUnavailableError
 from amber.store.connections import Pool
 from amber.store.revisions import check_revision
+from amber.store.wakeups import LocalWakeups
 
 if TYPE_CHECKING:
     from amber.store.catalog import SqlCatalog
@@ -120,18 +121,15 @@ class Connections(Pool[sqlite3.Connection]):
 
         return SqlCatalog.at(self._path)
 
+    def wakeups(self) -> LocalWakeups:
+        """See `Database`: other processes are not heard."""
+        return LocalWakeups()
+
     @contextmanager
     def _one(self) -> Iterator[sqlite3.Connection]:
         """A connection for this thread alone; after an error it is not used again."""
-        connection = self.take()
-        try:
+        with speaking_plainly(self._path), self.lent() as connection:
             yield connection
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, sqlite3.Error):
-                raise plain(error, self._path) from error
-            raise
-        self.give(connection)
 
 
 @contextmanager

@@ -2,21 +2,18 @@
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Protocol
-
-from amber.store.redis_link import PAUSE_SECONDS, RedisLink
-
-if TYPE_CHECKING:
-    from redis.client import PubSub
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from typing import Protocol
 
 #: The longest between two looks at a lease that another worker holds: without news from everywhere, and with it.
 UNTOLD_SECONDS, TOLD_SECONDS = 0.25, 2.0
 #: Where the news goes; a message is a recipe.
 CHANNEL = "amber:wakeups"
 #: A subscription that hears nothing for so long asks whether it still stands.
-_LISTEN_SECONDS = 2.0
+LISTEN_SECONDS = 2.0
+#: After a subscription broke, so long until it is tried again.
+PAUSE_SECONDS = 1.0
 
 
 class Waiter:
@@ -96,15 +93,31 @@ class LocalWakeups:
         """See the protocol."""
 
 
-class RedisWakeups:
-    """News among all processes, by way of Redis; a process listens from the first time that it waits.
+class Wire(Protocol):
+    """Carries news from process to process."""
+
+    def send(self, recipe: str) -> None:
+        """Tell all processes that listen; lost where that cannot be done."""
+
+    def listen(self) -> Generator[str | None]:
+        """Recipes as they are told; None when the subscription stands, and again after `LISTEN_SECONDS` without any.
+
+        Ends where the subscription breaks.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class SharedWakeups:
+    """News among all processes, by way of a wire; a process listens from the first time that it waits.
 
     Args:
-        link: The Redis.
+        wire: Carries it.
     """
 
-    def __init__(self, link: RedisLink) -> None:
-        self._link = link
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._local = LocalWakeups()
         self._lock = threading.Lock()
         self._listener: _Listener | None = None
@@ -118,14 +131,14 @@ class RedisWakeups:
     def publish(self, recipe: str) -> None:
         """See the protocol."""
         self._local.publish(recipe)
-        self._link.ask(lambda redis: redis.publish(CHANNEL, recipe))
+        self._wire.send(recipe)
 
     @contextmanager
     def waiting(self, recipe: str) -> Iterator[Waiter]:
         """See the protocol."""
         with self._lock:
             if self._listener is None or self._listener.pid != os.getpid():
-                self._listener = _Listener(self._link, self._local)
+                self._listener = _Listener(self._wire, self._local)
         with self._local.waiting(recipe) as waiter:
             yield waiter
 
@@ -135,57 +148,41 @@ class RedisWakeups:
             if self._listener is not None:
                 self._listener.close()
                 self._listener = None
-        self._link.close()
+        self._wire.close()
 
 
 class _Listener:
     """The one subscription of a process, kept up by a thread."""
 
-    def __init__(self, link: RedisLink, local: LocalWakeups) -> None:
+    def __init__(self, wire: Wire, local: LocalWakeups) -> None:
         self.pid = os.getpid()
         #: Whether the subscription stands, as far as is known.
         self.is_told = False
-        self._link = link
+        self._wire = wire
         self._local = local
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="amber-wakeups", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        from redis import RedisError
-
         while not self._over.is_set():
-            try:
-                with self._link.client(patience_seconds=_LISTEN_SECONDS) as client, client.pubsub() as news:
-                    self._listen(news)
-            except (RedisError, OSError):
-                pass  # it is gone: until it is back, waiters look by themselves
-            finally:
-                self.is_told = False
+            with closing(self._wire.listen()) as news:
+                self._hear(news)
+            self.is_told = False  # until it is back, waiters look by themselves
             self._over.wait(PAUSE_SECONDS)
 
-    def _listen(self, news: "PubSub") -> None:
-        news.subscribe(CHANNEL)
-        asked = False
-        while not self._over.is_set():
-            message = news.get_message(timeout=_LISTEN_SECONDS)
-            if message is None:
-                if asked:
-                    return  # nothing came, not even the answer
-                news.ping()
-                asked = True
-                continue
-            asked = False
-            if message["type"] == "subscribe":
+    def _hear(self, news: Iterator[str | None]) -> None:
+        for recipe in news:
+            if self._over.is_set():
+                return
+            if recipe is not None:
+                self._local.publish(recipe)
+            elif not self.is_told:
                 self.is_told = True
                 self._local.wake_all()  # what happened before was not heard
-            elif message["type"] == "message":
-                self._local.publish(message["data"].decode(errors="replace"))
 
     def close(self) -> None:
         self._over.set()
         if self.pid == os.getpid():
-            self._link.ask(
-                lambda redis: redis.publish(CHANNEL, "")
-            )  # the thread hears that and sees that it is over
-            self._thread.join(_LISTEN_SECONDS)
+            self._wire.send("")  # the thread hears that and sees that it is over
+            self._thread.join(LISTEN_SECONDS)

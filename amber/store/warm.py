@@ -39,6 +39,7 @@ _READS = frozenset(
         "failure",
         "features",
         "find_traces",
+        "frame_times",
         "holder",
         "invalidations",
         "job",

@@ -67,6 +67,11 @@ class Postgres:
         """Remove a database, whoever is connected to it."""
         self.run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def cut(self, url: str) -> None:
+        """End all of Amber's connections to the database of a URL."""
+        statement = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'amber' AND datname = {}"
+        self.run(sql.SQL(statement).format(sql.Literal(url.rpartition("/")[2])))
+
     def new_name(self) -> str:
         """A name that no database has."""
         return f"test_{os.getpid()}_{next(_numbers)}"

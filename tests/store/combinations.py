@@ -15,8 +15,8 @@ from amber.store.catalog import SqlCatalog
 from amber.store.objects import ObjectBlobs
 from amber.store.open import CATALOG_NAME, memory_store, open_store
 from amber.store.protocol import Blobs, Store
-from amber.store.redis_link import RedisLink
-from amber.store.wakeups import RedisWakeups
+from amber.store.redis_link import RedisLink, RedisWire
+from amber.store.wakeups import SharedWakeups
 
 #: What stands in the place of bytes that somebody spoilt.
 SPOILT = b"HELLO"
@@ -58,7 +58,7 @@ class Combination:
             return made
         link = RedisLink(servers.redis)
         cached = CachedBlobs(made.blobs, link, reads_before_loading=0)
-        return replace(made, blobs=cached, wakeups=RedisWakeups(link))
+        return replace(made, blobs=cached, wakeups=SharedWakeups(RedisWire(link)))
 
 
 def _memory(home: Path, servers: Servers, blobs_url: str) -> Store:

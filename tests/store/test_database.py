@@ -117,9 +117,8 @@ def test_a_warm_ask_is_one_statement(path: Path, store: Store) -> None:
     connections = Connections(path)
     catalog: Catalog = WarmCatalog(connections)
     statements: list[str] = []
-    connection = connections.take()
-    connection.set_trace_callback(statements.append)
-    connections.give(connection)
+    with connections.lent() as connection:
+        connection.set_trace_callback(statements.append)
     assert catalog.lookup(key_of("a")).trace == made
     assert len(statements) == 1
     catalog.close()
@@ -159,10 +158,15 @@ def test_a_forked_child_works_beside_its_parent(store: Store) -> None:
     assert store.catalog.problems() == []
 
 
+def _next(connections: Connections) -> sqlite3.Connection:
+    """The connection that the next one gets who needs one."""
+    with connections.lent() as connection:
+        return connection
+
+
 def test_a_forked_child_neither_uses_nor_closes_its_parents_connections(store: Store, path: Path) -> None:
     connections, cold = Connections(path), SqlCatalog.at(path)
-    kept_open = connections.take()
-    connections.give(kept_open)
+    kept_open = _next(connections)
     cold.snapshot()
     with cold._reading() as connection:
         pooled = connection.connection.dbapi_connection
@@ -170,11 +174,10 @@ def test_a_forked_child_neither_uses_nor_closes_its_parents_connections(store: S
     def uses_its_own() -> bool:
         with cold._reading() as connection:
             is_other = connection.connection.dbapi_connection is not pooled
-        return is_other and connections.take() is not kept_open and kept_open in connections_module._inherited
+        return is_other and _next(connections) is not kept_open and kept_open in connections_module._inherited
 
     assert _in_a_child(uses_its_own)
-    assert connections.take() is kept_open
-    connections.give(kept_open)
+    assert _next(connections) is kept_open
     connections.close()
     cold.close()
 

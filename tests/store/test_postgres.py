@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import event
 
 from amber.errors import (
@@ -25,7 +26,7 @@ from amber.store import connections, postgres
 from amber.store.catalog import SqlCatalog
 from amber.store.open import open_store
 from amber.store.postgres import PostgresConnections
-from amber.store.protocol import Catalog, Disowned, Store
+from amber.store.protocol import Catalog, Disowned, Location, Store
 from amber.store.warm import WarmCatalog
 from amber.testing.rows import FILM, asset, digest, failed, feature, kept, key_of
 from amber.testing.threads import at_once
@@ -154,7 +155,6 @@ def test_writers_of_every_kind_do_not_wait_for_each_other_in_a_circle(store: Sto
 
 def test_labels_and_places_may_be_set_by_many_at_once(store: Store) -> None:
     store.catalog.put_asset(asset())
-    from amber.store.protocol import Location
 
     def work(number: int) -> None:
         for _ in range(10):
@@ -258,10 +258,11 @@ def test_a_writer_that_waits_too_long_says_so(
 
 
 def test_a_worker_that_stands_still_in_a_transaction_lets_the_others_go_on(
-    store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+    store: Store, database_url: str
 ) -> None:
-    monkeypatch.setattr(postgres, "_SETTINGS", "SET idle_in_transaction_session_timeout = '20ms'")
     with closing(postgres.connect(database_url)) as stopped:
+        assert stopped.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("10s",)
+        stopped.execute("SET idle_in_transaction_session_timeout = '20ms'")  # the same, sooner
         stopped.execute("BEGIN")
         stopped.execute(IN_THE_WAY)
         assert kept(store.catalog, "a")
@@ -279,46 +280,43 @@ ASKS: dict[str, Callable[[Catalog], object]] = {
 
 
 @pytest.mark.parametrize("ask", ASKS)
-def test_connections_that_broke_between_asks_are_replaced(store: Store, postgres: Postgres, ask: str) -> None:
+def test_connections_that_broke_between_asks_are_replaced(
+    store: Store, postgres: Postgres, database_url: str, ask: str
+) -> None:
     kept(store.catalog, "a")
     for _ in range(2):
         assert ASKS[ask](store.catalog)
-        with closing(psycopg.connect(postgres.url("postgres"), autocommit=True)) as other:
-            other.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'amber'"
-                " AND datname = %s",
-                (store.catalog._database._url.rpartition("/")[2],),  # type: ignore[attr-defined]
-            )
+        postgres.cut(database_url)
     assert ASKS[ask](store.catalog)
 
 
-def _broken_once(catalog: SqlCatalog, statement: str, url: str) -> list[str]:
+def _broken_once(catalog: SqlCatalog, statement: str, cut: Callable[[], None]) -> list[str]:
     """Break the connection just before its next statement of a kind; which ones that were."""
     seen: list[str] = []
 
     def before(connection: object, cursor: object, text: str, *more: object) -> None:
         if text.startswith(statement) and not seen:
             seen.append(text)
-            with closing(psycopg.connect(url, autocommit=True)) as other:
-                other.execute(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                    " WHERE application_name = 'amber' AND datname = current_database()"
-                )
+            cut()
 
     event.listen(catalog._engine, "before_cursor_execute", before)
     return seen
 
 
-def test_a_read_whose_connection_breaks_is_asked_once_more(store: Store, database_url: str) -> None:
+def test_a_read_whose_connection_breaks_is_asked_once_more(
+    store: Store, postgres: Postgres, database_url: str
+) -> None:
     made = kept(store.catalog, "a")
-    seen = _broken_once(store.catalog._rest, "SELECT", database_url)  # type: ignore[attr-defined]
+    seen = _broken_once(store.catalog._rest, "SELECT", lambda: postgres.cut(database_url))  # type: ignore[attr-defined]
     assert store.catalog.features(FILM) == [made]
     assert len(seen) == 1
 
 
-def test_a_write_whose_connection_breaks_is_an_error_and_not_there(store: Store, database_url: str) -> None:
+def test_a_write_whose_connection_breaks_is_an_error_and_not_there(
+    store: Store, postgres: Postgres, database_url: str
+) -> None:
     kept(store.catalog, "a")
-    seen = _broken_once(store.catalog._rest, "INSERT INTO trace ", database_url)  # type: ignore[attr-defined]
+    seen = _broken_once(store.catalog._rest, "INSERT INTO trace ", lambda: postgres.cut(database_url))  # type: ignore[attr-defined]
     with pytest.raises(ConnectionLostError) as caught:
         kept(store.catalog, "b")
     assert caught.value.retryable and len(seen) == 1
@@ -345,8 +343,6 @@ def test_a_catalogue_that_can_only_be_read_says_so(
     tmp_path: Path, database_url: str, postgres: Postgres
 ) -> None:
     name = database_url.rpartition("/")[2]
-    from psycopg import sql
-
     postgres.run(
         sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(sql.Identifier(name))
     )

@@ -48,6 +48,6 @@ BROKEN: dict[type[MemoryCatalog], Callable[[StoreTests, Catalog], None]] = {
 @pytest.mark.parametrize("broken", BROKEN)
 def test_the_suite_notices(broken: type[MemoryCatalog]) -> None:
     promise = BROKEN[broken]
-    promise(test_stores.TestMemory(), MemoryCatalog())
+    promise(test_stores.TestStores(), MemoryCatalog())
     with pytest.raises((AssertionError, pytest.fail.Exception)):
-        promise(test_stores.TestMemory(), broken())
+        promise(test_stores.TestStores(), broken())

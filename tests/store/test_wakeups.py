@@ -1,28 +1,54 @@
-"""Who waits is told of news, across threads and processes; news that is lost costs a moment."""
+"""Who waits is told of news, across threads and processes, by Redis and by PostgreSQL; news that is lost costs a moment."""
 
-import subprocess
-import sys
+import multiprocessing
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from amber.store.redis_link import RedisLink
-from amber.store.wakeups import CHANNEL, TOLD_SECONDS, UNTOLD_SECONDS, LocalWakeups, RedisWakeups
+from amber.store.postgres import PostgresWire
+from amber.store.redis_link import RedisLink, RedisWire
+from amber.store.wakeups import CHANNEL, TOLD_SECONDS, UNTOLD_SECONDS, LocalWakeups, SharedWakeups, Wire
 from tests.servers import valkey as server
+from tests.servers.postgres import Postgres
 from tests.servers.processes import PATIENCE_SECONDS, until
 from tests.servers.valkey import Valkey
 
 RECIPE, OTHER = "ab" * 32, "cd" * 32
+#: Kind of wire → one to a server of that kind.
+WIRES: dict[str, Callable[[str], Wire]] = {
+    "postgres": PostgresWire,
+    "redis": lambda url: RedisWire(RedisLink(url)),
+}
+
+
+@pytest.fixture(params=WIRES)
+def kind(request: pytest.FixtureRequest) -> str:
+    """What carries the news."""
+    return str(request.param)
 
 
 @pytest.fixture
-def wakeups(valkey: Valkey) -> Iterator[RedisWakeups]:
-    """News by way of a Redis."""
-    made = RedisWakeups(RedisLink(valkey.empty()))
+def url(request: pytest.FixtureRequest, kind: str) -> str:
+    """The URL of a shared server of that kind."""
+    if kind == "redis":
+        valkey: Valkey = request.getfixturevalue("valkey")
+        return valkey.empty()
+    return str(request.getfixturevalue("database_url"))
+
+
+@pytest.fixture
+def wakeups(kind: str, url: str) -> Iterator[SharedWakeups]:
+    """News by way of it."""
+    made = SharedWakeups(WIRES[kind](url))
     yield made
     made.close()
+
+
+def _is_told(wakeups: SharedWakeups) -> None:
+    until(lambda: wakeups.longest_seconds == TOLD_SECONDS, "it is subscribed")
 
 
 def test_a_waiter_is_told_what_happened_since_it_listens() -> None:
@@ -37,38 +63,43 @@ def test_a_waiter_is_told_what_happened_since_it_listens() -> None:
         assert not waiter.wait(0), "news is told once"
 
 
-def test_all_who_wait_are_told(wakeups: RedisWakeups) -> None:
+def test_all_who_wait_are_told(wakeups: SharedWakeups) -> None:
     with wakeups.waiting(RECIPE) as one, wakeups.waiting(RECIPE) as another:
         wakeups.publish(RECIPE)
         assert one.wait(0) and another.wait(0), "those of this process without a way round"
 
 
-def test_another_process_is_told(wakeups: RedisWakeups, valkey: Valkey) -> None:
-    program = (
-        "import sys; from amber.store.redis_link import RedisLink; from amber.store.wakeups import RedisWakeups;"
-        "RedisWakeups(RedisLink(sys.argv[1])).publish(sys.argv[2])"
-    )
+def _tell(kind: str, url: str) -> None:
+    SharedWakeups(WIRES[kind](url)).publish(RECIPE)
+
+
+def test_another_process_is_told(wakeups: SharedWakeups, kind: str, url: str) -> None:
     with wakeups.waiting(RECIPE) as waiter:
-        until(lambda: wakeups.longest_seconds == TOLD_SECONDS, "it is subscribed")
+        _is_told(wakeups)
         waiter.wait(0)  # told once for what it did not hear before
-        subprocess.run([sys.executable, "-c", program, valkey.url(), RECIPE], check=True)
+        teller = multiprocessing.get_context("forkserver").Process(target=_tell, args=(kind, url))
+        teller.start()
         assert waiter.wait(PATIENCE_SECONDS)
+        teller.join(PATIENCE_SECONDS)
+        assert teller.exitcode == 0
 
 
-def test_a_process_subscribes_once(wakeups: RedisWakeups, valkey: Valkey) -> None:
+def test_a_process_subscribes_once_to_redis(valkey: Valkey) -> None:
+    wakeups = SharedWakeups(RedisWire(RedisLink(valkey.empty())))
     with valkey.client() as client:
         before = dict(client.pubsub_numsub(CHANNEL))[CHANNEL.encode()]
         for _ in range(5):
             with wakeups.waiting(RECIPE):
-                until(lambda: wakeups.longest_seconds == TOLD_SECONDS, "it is subscribed")
+                _is_told(wakeups)
         assert dict(client.pubsub_numsub(CHANNEL))[CHANNEL.encode()] == before + 1
+    wakeups.close()
 
 
 def test_when_redis_is_back_all_who_wait_are_told_and_it_listens_again(tmp_path: Path) -> None:
     with server.running(tmp_path) as own:
-        wakeups = RedisWakeups(RedisLink(own.url()))
+        wakeups = SharedWakeups(RedisWire(RedisLink(own.url())))
         with wakeups.waiting(RECIPE) as waiter:
-            until(lambda: wakeups.longest_seconds == TOLD_SECONDS, "it is subscribed")
+            _is_told(wakeups)
             waiter.wait(0)
             own.kill()
             until(lambda: wakeups.longest_seconds == UNTOLD_SECONDS, "it knows that it hears nothing")
@@ -82,10 +113,35 @@ def test_when_redis_is_back_all_who_wait_are_told_and_it_listens_again(tmp_path:
         wakeups.close()
 
 
-def test_closing_ends_the_thread(valkey: Valkey) -> None:
-    wakeups = RedisWakeups(RedisLink(valkey.empty()))
+def test_when_postgres_is_back_all_who_wait_are_told_and_it_listens_again(
+    postgres: Postgres, database_url: str
+) -> None:
+    """Its connections are cut, as when it is started anew."""
+    wakeups = SharedWakeups(PostgresWire(database_url))
+    with wakeups.waiting(RECIPE) as waiter:
+        _is_told(wakeups)
+        waiter.wait(0)
+        postgres.cut(database_url)
+        assert waiter.wait(PATIENCE_SECONDS), "something may have happened meanwhile"
+        _is_told(wakeups)
+        with closing(PostgresWire(database_url)) as other:
+            other.send(RECIPE)
+        assert waiter.wait(PATIENCE_SECONDS)
+    wakeups.close()
+
+
+def test_a_wire_without_a_server_costs_nobody_an_error(kind: str) -> None:
+    nowhere = {"postgres": "postgresql://127.0.0.1:1/x", "redis": "redis://127.0.0.1:1"}
+    wakeups = SharedWakeups(WIRES[kind](nowhere[kind]))
+    with wakeups.waiting(RECIPE) as waiter:
+        wakeups.publish(RECIPE)
+        assert waiter.wait(0) and wakeups.longest_seconds == UNTOLD_SECONDS
+    wakeups.close()
+
+
+def test_closing_ends_the_thread(wakeups: SharedWakeups) -> None:
     with wakeups.waiting(RECIPE):
-        assert any(thread.name == "amber-wakeups" for thread in threading.enumerate())
+        _is_told(wakeups)
     before = {thread for thread in threading.enumerate() if thread.name == "amber-wakeups"}
     wakeups.close()
     assert sum(thread.is_alive() for thread in before) == len(before) - 1

@@ -33,7 +33,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
+from amber.errors import StoreUnavailableError
 from amber.store import schema
 from amber.store.sqlite import connect, plain
 
@@ -64,14 +66,15 @@ def sqlite_engine(path: Path) -> Engine:
 
 def postgres_engine(url: str) -> Engine:
     """An engine on a PostgreSQL database; a connection that broke while nobody used it is replaced before it is used."""
-    from amber.store.postgres import connect
+    from amber.store.postgres import BUSY_SECONDS, MOST_CONNECTIONS, connect
 
     engine = create_engine(
         "postgresql+psycopg://",
         creator=lambda: connect(url),
         poolclass=QueuePool,
-        pool_size=8,
-        max_overflow=-1,
+        pool_size=MOST_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
         pool_pre_ping=True,
         use_native_hstore=False,
     )
@@ -110,6 +113,10 @@ def speaking_plainly(where: Path | str) -> Iterator[None]:
         from amber.store import postgres  # loaded already: its driver raised this
 
         raise postgres.plain(error.orig, str(where)) from error
+    except NoConnectionError as error:
+        raise StoreUnavailableError(
+            f"the catalogue {where} has kept all connections of this process busy: ask again when it has less to do"
+        ) from error
     except sqlite3.Error as error:
         raise plain(error, Path(where)) from error
 
