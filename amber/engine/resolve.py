@@ -1,5 +1,6 @@
 """One ask that is not answered by a lookup: finds or makes every step that it needs, inputs first."""
 
+import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -165,7 +166,7 @@ class Run:
                 self._listener(StepEvent(task.step, "waiting"))
                 waiter = leaving.enter_context(wakeups.waiting(task.recipe))
                 continue  # look once more, for what happened before it listened
-            waiter.wait(wait)
+            waiter.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all look at once
             wait = min(wait * 1.5, wakeups.longest_seconds)
 
     def _make(self, task: Task, key: str, lease: Lease) -> Outcome | None:

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 else:
     _Cold = object
 
-#: What only reads, and so may be asked once more when a connection broke.
-_READS = frozenset(
+#: What reads, or leaves the same when it is done twice, and so may be asked once more when a connection broke.
+_REPEATABLE = frozenset(
     (
         "assets",
         "audits",
         "cost",
+        "end_job",
         "failure",
         "features",
         "find_traces",
@@ -43,12 +44,18 @@ _READS = frozenset(
         "holder",
         "invalidations",
         "job",
+        "link",
         "locations",
         "made_from",
         "mean_seconds",
         "problems",
+        "put_failure",
+        "put_job",
         "reason",
         "referenced_blobs",
+        "release_lease",
+        "renew_leases",
+        "take_lease",
         "traces_of",
         "used_by",
     )
@@ -180,21 +187,21 @@ class WarmCatalog(_Cold):
                 if self._rest is None:
                     self._rest = self._database.catalog()
             method = getattr(self._rest, name)
-            if name in _READS:
+            if name in _REPEATABLE:
                 method = _asked_again(method)
             setattr(self, name, method)
             return method
 
 
-def _asked_again(read: Callable[..., Any]) -> Callable[..., Any]:
-    """The read, asked once more on another connection if the first one broke meanwhile."""
+def _asked_again(question: Callable[..., Any]) -> Callable[..., Any]:
+    """The question, asked once more on another connection if the first one broke meanwhile."""
 
-    @wraps(read)
+    @wraps(question)
     def asked(*arguments: Any, **named: Any) -> Any:
         try:
-            return read(*arguments, **named)
+            return question(*arguments, **named)
         except ConnectionLostError:
-            return read(*arguments, **named)
+            return question(*arguments, **named)
 
     return asked
 

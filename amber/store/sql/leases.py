@@ -21,6 +21,9 @@ class LeaseRows(Session):
         """See the protocol."""
         key = bytes.fromhex(recipe)
         with self._writing(durable=False) as connection:
+            # Those who only wait look without a lock, so they never keep the holder waiting.
+            if _is_held(connection, key, despite_fence, lock=False):
+                return None
             if _is_held(connection, key, despite_fence):
                 return None
             fence = next_number(connection, "fence")
@@ -57,10 +60,10 @@ class LeaseRows(Session):
             connection.execute(delete(leases).where(_is(lease)))
 
 
-def _is_held(connection: Connection, recipe: bytes, despite_fence: int | None) -> bool:
-    """Whether somebody holds the lease, who is not the holder of that fence; nobody changes that row before we are done."""
+def _is_held(connection: Connection, recipe: bytes, despite_fence: int | None, *, lock: bool = True) -> bool:
+    """Whether somebody holds the lease, who is not the holder of that fence; locked, nobody changes it before we are done."""
     query = select(leases.c.fence, leases.c.expires_at > clock(connection)).where(leases.c.recipe == recipe)
-    for fence, is_running in connection.execute(query.with_for_update()):
+    for fence, is_running in connection.execute(query.with_for_update() if lock else query):
         return bool(is_running) and fence != despite_fence
     return False
 
