@@ -78,6 +78,7 @@ class Round:
             assert more[0] == self.number
             self.answers[worker] = more[1]
         elif what == "committed":
+            assert not self.committed and worker is not self.computing[0], "accepted under a stale lease"
             self.committed += more
         elif what == "refused":
             self.refused.append(worker)
