@@ -5,12 +5,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from amber.store.protocol import Catalog
 from amber.store.wakeups import Wakeups
-
-if TYPE_CHECKING:
-    from amber.store.catalog import SqlCatalog
 
 
 class Closable(Protocol):
@@ -114,7 +112,7 @@ class Database(Protocol):
             StoreError: It cannot be written.
         """
 
-    def catalog(self) -> "SqlCatalog":
+    def catalog(self) -> Catalog:
         """All that can be asked of it, through SQLAlchemy, which this loads."""
 
     def wakeups(self) -> Wakeups:

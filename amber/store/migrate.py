@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 from sqlalchemy.schema import SetColumnComment, SetTableComment
 
 from amber.errors import StoreUnavailableError
+from amber.store import sqlite
 from amber.store.revisions import REVISION, check_revision
 from amber.store.schema import metadata
 from amber.store.sql.session import alone, postgres_engine, sqlite_engine, writing
-from amber.store.sqlite import Connections, connect, speaking_plainly
 
 
 def migrations() -> Path:
@@ -36,14 +36,12 @@ def migrate(path: Path) -> bool:
     """
     _make_folder(path.parent)
     with _alone(path):
-        connections = Connections(path)
-        found = connections.revision()
+        found, oldest_code = _revisions(path)
         if found is None or found < REVISION:
             _prepare(path)
             _upgrade_sqlite(path)
             return True
-        connections.check()
-        connections.close()
+        check_revision(found, str(path), oldest_code)
         return False
 
 
@@ -101,10 +99,19 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
+def _revisions(path: Path) -> tuple[str | None, str | None]:
+    """The revision of the file's schema, and the oldest whose code works with it."""
+    if not path.exists():
+        return None, None
+    with closing(sqlite.connect(path)) as connection, sqlite.speaking_plainly(path):
+        found = sqlite.revision(connection)
+        return found, None if found is None else sqlite.oldest_code(connection)
+
+
 def _prepare(path: Path) -> None:
     """Make the file, in the mode in which readers and a writer do not wait for each other."""
     path.touch()
-    with closing(connect(path)) as connection, speaking_plainly(path):
+    with closing(sqlite.connect(path)) as connection, sqlite.speaking_plainly(path):
         [mode] = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StoreUnavailableError(

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -116,12 +116,9 @@ class ObjectBlobs:
         from obstore.exceptions import AlreadyExistsError
 
         blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
-        with self._failing_well():
-            try:
-                obstore.put(self._objects, _name(blob.sha256), data, mode="create", use_multipart=False)
-                return blob
-            except AlreadyExistsError:
-                pass
+        with self._failing_well(), suppress(AlreadyExistsError):
+            obstore.put(self._objects, _name(blob.sha256), data, mode="create", use_multipart=False)
+            return blob
         if not self._is_kept(blob):
             with self._failing_well():
                 obstore.put(self._objects, _name(blob.sha256), data, use_multipart=False)

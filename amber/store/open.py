@@ -13,7 +13,7 @@ from amber.store.copies import Copies
 from amber.store.memory import MemoryCatalog
 from amber.store.protocol import Blobs, Store
 from amber.store.redis_link import RedisLink, RedisWire
-from amber.store.sqlite import Connections
+from amber.store.sqlite_connections import Connections
 from amber.store.wakeups import SharedWakeups
 from amber.store.warm import WarmCatalog
 
@@ -71,8 +71,12 @@ def database_of(home: Path, database_url: str | None) -> Database:
     """
     if database_url is None:
         return Connections(home / CATALOG_NAME)
-    from amber.store.postgres import PostgresConnections  # an extra
-
+    try:
+        from amber.store.postgres_connections import PostgresConnections
+    except ImportError as error:
+        raise ConfigurationError(
+            "AMBER_DATABASE_URL names a PostgreSQL database, and its driver is not installed: pip install 'amber[postgres]'"
+        ) from error
     return PostgresConnections(database_url)
 
 

@@ -1,9 +1,10 @@
 """Connections to a catalogue on PostgreSQL, and what its errors mean."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
+
+import psycopg
 
 from amber.errors import (
     ConfigurationError,
@@ -13,19 +14,6 @@ from amber.errors import (
     StoreFullError,
     StoreUnavailableError,
 )
-from amber.store.connections import Pool
-from amber.store.revisions import check_revision
-from amber.store.wakeups import CHANNEL, LISTEN_SECONDS, SharedWakeups
-
-try:
-    import psycopg
-except ImportError as error:
-    raise ConfigurationError(
-        "AMBER_DATABASE_URL names a PostgreSQL database, and its driver is not installed: pip install 'amber[postgres]'"
-    ) from error
-
-if TYPE_CHECKING:
-    from amber.store.catalog import SqlCatalog
 
 #: How long a writer waits for another one.
 BUSY_SECONDS = 30
@@ -49,8 +37,6 @@ _DEFAULTS = {
 _SETTINGS = (
     f"SET lock_timeout = '{BUSY_SECONDS}s'; SET idle_in_transaction_session_timeout = '{STANDING_SECONDS}s'"
 )
-#: Digests in one statement.
-_CHUNK = 50_000
 _TABLES = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -116,114 +102,6 @@ def oldest_code(connection: Connection) -> str | None:
     """The oldest revision whose code works with the schema."""
     row = connection.execute("SELECT number FROM sequence WHERE name = 'oldest_code'").fetchone()
     return None if row is None else f"{row[0]:04}"
-
-
-class PostgresConnections(Pool[Connection]):
-    """Connections to one database.
-
-    Args:
-        url: As AMBER_DATABASE_URL has it.
-    """
-
-    def __init__(self, url: str) -> None:
-        super().__init__(lambda: connect(url), MOST_CONNECTIONS)
-        self._url = url
-        self._written: dict[str, str] = {}
-
-    @property
-    def where(self) -> str:
-        """See `Database`."""
-        return named(self._url)
-
-    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """See `Database`; each statement is prepared once for a connection."""
-        written = self._written.get(statement)
-        if written is None:
-            written = self._written[statement] = statement.replace("?", "%s")
-        try:
-            return self._rows(written, parameters)
-        except ConnectionLostError:
-            self.close()  # the others went the same way
-            return self._rows(written, parameters)
-
-    def rows_among(self, statement: str, keys: Sequence[bytes]) -> list[Any]:
-        """See `Database`."""
-        found: list[Any] = []
-        for at in range(0, len(keys), _CHUNK):
-            found += self.rows(f"{statement} = ANY(?)", (list(keys[at : at + _CHUNK]),))
-        return found
-
-    def revision(self) -> str | None:
-        """See `Database`."""
-        with self._one() as connection:
-            return revision(connection)
-
-    def check(self) -> None:
-        """See `Database`."""
-        with self._one() as connection:
-            found = revision(connection)
-            oldest = None if found is None else oldest_code(connection)
-        check_revision(found, self.where, oldest)
-
-    def migrate(self) -> bool:
-        """See `Database`."""
-        from amber.store.migrate import migrate_postgres
-
-        return migrate_postgres(self._url)
-
-    def catalog(self) -> "SqlCatalog":
-        """See `Database`."""
-        from amber.store.catalog import SqlCatalog
-
-        return SqlCatalog.on_postgres(self._url)
-
-    def wakeups(self) -> SharedWakeups:
-        """See `Database`."""
-        return SharedWakeups(PostgresWire(self._url))
-
-    def _rows(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        with self._one() as connection:
-            return connection.execute(statement, parameters, prepare=True, binary=True).fetchall()
-
-    @contextmanager
-    def _one(self) -> Iterator[Connection]:
-        """A connection for this thread alone; after an error it is not used again."""
-        try:
-            with self.lent() as connection:
-                yield connection
-        except psycopg.Error as error:
-            raise plain(error, self.where) from error
-
-
-class PostgresWire:
-    """Carries news between processes by NOTIFY; a `Wire`.
-
-    Args:
-        url: As AMBER_DATABASE_URL has it.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._database = PostgresConnections(url)
-
-    def send(self, recipe: str) -> None:
-        """See the protocol."""
-        with suppress(StoreUnavailableError):
-            self._database.rows("SELECT pg_notify(?, ?)", (CHANNEL, recipe))
-
-    def listen(self) -> Generator[str | None]:
-        """See the protocol."""
-        with suppress(StoreUnavailableError, psycopg.Error), closing(connect(self._url)) as connection:
-            connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(CHANNEL)))
-            while True:
-                connection.execute("SELECT 1")  # fails where the connection broke
-                yield None
-                for news in connection.notifies(timeout=LISTEN_SECONDS):
-                    yield news.payload
-
-    def close(self) -> None:
-        """See the protocol."""
-        self._database.close()
 
 
 #: SQLSTATE, or its class → the error that it means and the rest of its sentence.

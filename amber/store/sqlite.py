@@ -2,18 +2,11 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from amber.errors import SchemaError, StoreError, StoreFullError, StoreUnavailableError
-from amber.store.connections import Pool
-from amber.store.revisions import check_revision
-from amber.store.wakeups import LocalWakeups
-
-if TYPE_CHECKING:
-    from amber.store.catalog import SqlCatalog
 
 #: How long a writer waits for another one.
 BUSY_SECONDS = 30.0
@@ -25,8 +18,6 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -32768",
 )
-#: Digests in one statement.
-_CHUNK = 1000
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -63,73 +54,6 @@ def revision(connection: sqlite3.Connection) -> str | None:
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return None if row is None else str(row[0])
-
-
-class Connections(Pool[sqlite3.Connection]):
-    """Connections to one file.
-
-    Args:
-        path: The file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(lambda: connect(path))
-        self._path = path
-
-    @property
-    def where(self) -> str:
-        """See `Database`."""
-        return str(self._path)
-
-    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """See `Database`."""
-        with self._one() as connection:
-            return connection.execute(statement, parameters).fetchall()
-
-    def rows_among(self, statement: str, keys: Sequence[bytes]) -> list[Any]:
-        """See `Database`."""
-        found: list[Any] = []
-        with self._one() as connection:
-            for at in range(0, len(keys), _CHUNK):
-                some = keys[at : at + _CHUNK]
-                found += connection.execute(f"{statement} IN ({','.join('?' * len(some))})", some)
-        return found
-
-    def revision(self) -> str | None:
-        """See `Database`."""
-        if not self._path.exists():
-            return None
-        with self._one() as connection:
-            return revision(connection)
-
-    def check(self) -> None:
-        """See `Database`."""
-        with self._one() as connection:
-            found = revision(connection)
-            oldest = None if found is None else oldest_code(connection)
-        check_revision(found, self.where, oldest)
-
-    def migrate(self) -> bool:
-        """See `Database`."""
-        from amber.store.migrate import migrate
-
-        return migrate(self._path)
-
-    def catalog(self) -> "SqlCatalog":
-        """See `Database`."""
-        from amber.store.catalog import SqlCatalog
-
-        return SqlCatalog.at(self._path)
-
-    def wakeups(self) -> LocalWakeups:
-        """See `Database`: other processes are not heard."""
-        return LocalWakeups()
-
-    @contextmanager
-    def _one(self) -> Iterator[sqlite3.Connection]:
-        """A connection for this thread alone; after an error it is not used again."""
-        with speaking_plainly(self._path), self.lent() as connection:
-            yield connection
 
 
 @contextmanager

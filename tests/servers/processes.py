@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,11 +38,11 @@ def until(condition: Callable[[], bool], what: str, *, patience: float = PATIENC
     Raises:
         TimeoutError: It did not come about; says what was waited for.
     """
-    end = time.monotonic() + patience
+    end, pause = time.monotonic() + patience, threading.Event()
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError(f"{what}: not within {patience:.0f} s")
-        time.sleep(0.01)
+        pause.wait(0.01)
 
 
 def is_listening(port: int) -> bool:

@@ -17,7 +17,7 @@ from amber.store import sqlite
 from amber.store.catalog import SqlCatalog
 from amber.store.open import CATALOG_NAME, open_store
 from amber.store.protocol import Catalog, Store
-from amber.store.sqlite import Connections
+from amber.store.sqlite_connections import Connections
 from amber.store.warm import WarmCatalog
 from amber.testing.rows import asset, digest, kept, key_of
 

@@ -19,7 +19,7 @@ from amber.store.open import CATALOG_NAME, open_store
 from amber.store.revisions import REVISION
 from amber.store.schema import metadata
 from amber.store.sql.session import sqlite_engine
-from amber.store.sqlite import Connections
+from amber.store.sqlite_connections import Connections
 
 MIGRATE = (
     "import sys, pathlib; from amber.store.migrate import migrate; print(migrate(pathlib.Path(sys.argv[1])))"

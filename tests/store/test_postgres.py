@@ -25,7 +25,7 @@ from amber.errors import (
 from amber.store import connections, postgres
 from amber.store.catalog import SqlCatalog
 from amber.store.open import open_store
-from amber.store.postgres import PostgresConnections
+from amber.store.postgres_connections import PostgresConnections
 from amber.store.protocol import Catalog, Disowned, Location, Store
 from amber.store.warm import WarmCatalog
 from amber.testing.rows import FILM, asset, digest, failed, feature, kept, key_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from amber.store.postgres import PostgresWire
+from amber.store.postgres_connections import PostgresWire
 from amber.store.redis_link import RedisLink, RedisWire
 from amber.store.wakeups import CHANNEL, TOLD_SECONDS, UNTOLD_SECONDS, LocalWakeups, SharedWakeups, Wire
 from tests.servers import valkey as server
