@@ -17,7 +17,7 @@ from amber.errors import AmberError, ConnectionLostError, StaleLeaseError
 from amber.keys import BLOCKS, Closure, Node, Snapshot, Step, recipe, subject
 from amber.plan import mark_missing
 from amber.progress import Reporter
-from amber.store.protocol import Lease, NewTrace, Store, Trace, TraceInput
+from amber.store.protocol import Failure, Lease, NewTrace, Store, Trace, TraceInput
 from amber.store.wakeups import Waiter
 
 #: Seconds between the first looks at a lease that another worker holds; later ones are further apart.
@@ -149,8 +149,8 @@ class Run:
             if found is not None and self._is_usable(found):
                 catalog.link(key, task.recipe, self._snapshot.epoch)
                 return Outcome(task.step, found, "joined" if waiter else "linked")
-            failure = catalog.failure(task.recipe)
-            if failure is not None and failures.is_final(failure, self._fingerprint(task)):
+            failure = self._final_failure(task)
+            if failure is not None:
                 raise failures.remembered_error(failure)
             lease = self._shop.leases.take(task.recipe)
             if lease is not None:
@@ -170,11 +170,13 @@ class Run:
             wait = min(wait * 1.5, wakeups.longest_seconds)
 
     def _make(self, task: Task, key: str, lease: Lease) -> Outcome | None:
-        """Compute under the lease and commit; None if the value appeared before the lease was taken."""
+        """Compute under the lease and commit; None if a value or failure appeared before the lease was taken."""
         catalog = self._shop.store.catalog
         with self._shop.leases.held(lease):
             before = catalog.traces([task.recipe]).get(task.recipe)
             if before is not None and self._is_usable(before):
+                return None
+            if self._final_failure(task) is not None:
                 return None
             lost = before.value.sha256 if before is not None else None
             self._listener(StepEvent(task.step, "started"))
@@ -217,6 +219,13 @@ class Run:
         made_with = self._fingerprint(task)
         catalog.put_failure(failures.remember(error, task.recipe, made_with, task.node, task.step, before))
         return failures.attempt_error(task.node, task.step, error)
+
+    def _final_failure(self, task: Task) -> Failure | None:
+        """The remembered failure that forbids another attempt now."""
+        failure = self._shop.store.catalog.failure(task.recipe)
+        if failure is None or not failures.is_final(failure, self._fingerprint(task)):
+            return None
+        return failure
 
     def _fingerprint(self, task: Task) -> str:
         locations: list[str] = []

@@ -68,6 +68,7 @@ def test_doctor_notices_a_catalogue_of_another_release(amber: Amber, home: Path)
     amber("migrate")
     with sqlite3.connect(home / "catalog.sqlite") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE sequence SET number = 9999 WHERE name = 'oldest_code'")
     ran = amber("doctor", "--json")
     (bad,) = [entry for entry in ran.document if not entry["ok"]]
     assert bad["check"] == "catalogue"

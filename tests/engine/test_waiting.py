@@ -12,7 +12,7 @@ from amber.engine.engine import Engine
 from amber.engine.events import StepEvent
 from amber.errors import AmberError
 from amber.registry import Registry
-from amber.store.protocol import Store
+from amber.store.protocol import Lease, Store
 from amber.store.wakeups import LocalWakeups
 from tests.engine.test_engine import Counting, ask
 
@@ -79,6 +79,28 @@ def test_a_failure_wakes_who_waits_for_it(store: Store, counting: Counting, in_t
     counting.number = fail
     with pytest.raises(AmberError, match="poisoned"):
         join(store, counting, in_threads, first)
+    assert counting.calls == ["numbers"]
+
+
+def test_a_failure_just_before_the_lease_was_taken_is_not_repeated(store: Store, counting: Counting) -> None:
+    """The other worker fails between the look at failures and the lease."""
+
+    def fail() -> int:
+        raise ZeroDivisionError("poisoned")
+
+    counting.number = fail
+    first, second = (Engine(store, Registry(counting.algorithms())) for _ in range(2))
+    take = second._leases.take
+
+    def take_after_the_other_failed(recipe: str) -> Lease | None:
+        second._leases.take = take  # type: ignore[method-assign]
+        with pytest.raises(AmberError, match="poisoned"):
+            first.get(ask("numbers"))
+        return take(recipe)
+
+    second._leases.take = take_after_the_other_failed  # type: ignore[method-assign]
+    with pytest.raises(AmberError, match="poisoned"):
+        second.get(ask("numbers"))
     assert counting.calls == ["numbers"]
 
 
