@@ -15,7 +15,10 @@ from jasper.spool import PacketSpool
 
 #: x264 is told one rate for everything: times are given when the file is written.
 _NOMINAL_RATE = Fraction(24)
-_BT709 = {"colorprim": "bt709", "transfer": "bt709", "colormatrix": "bt709", "range": "tv"}
+_BT709 = {"colorprim": "bt709", "transfer": "bt709", "colormatrix": "bt709", "fullrange": "off"}
+
+#: Pictures of fewer rows are encoded by one thread.
+_ROWS_FOR_THREADS = 360
 
 
 class VideoEncoder:
@@ -91,8 +94,10 @@ def proxy_encoder(path: Path, size: tuple[int, int], profile: Profile) -> VideoE
 
 def encode_encoder(path: Path, size: tuple[int, int], profile: Profile) -> VideoEncoder:
     """The encoder of a standard encode; key frames come where the caller says, which is about once a second."""
+    # Threads that share few rows give other bytes now and then; what is that small is quick with one.
     settings = {
-        "threads": profile.encode_threads,
+        "threads": profile.encode_threads if size[1] >= _ROWS_FOR_THREADS else 1,
+        "sliced-threads": 0,
         "lookahead-threads": 1,
         "keyint": 1000,
         "scenecut": 0,
