@@ -78,7 +78,8 @@ class Round:
             assert more[0] == self.number
             self.answers[worker] = more[1]
         elif what == "committed":
-            assert not self.committed and worker is not self.computing[0], "accepted under a stale lease"
+            assert not self.committed, "a second result was accepted"
+            assert worker is not self.computing[0] or worker in self.refused, "accepted under a stale lease"
             self.committed += more
         elif what == "refused":
             self.refused.append(worker)
