@@ -81,7 +81,8 @@ def standard(source: Source) -> Standard:
     Raises:
         SourceLostError: No location holds the asset any more.
         MediaIOError: A location is there and cannot be read, or the results cannot be written; this may pass.
-        CorruptMediaError: The asset cannot be decoded; every location holds the same packets, so no other is tried.
+        CorruptMediaError, UnknownCodecError: The asset cannot be decoded; every location holds the same packets, so no
+            other is tried.
         DecodingLimitError, DecoderCrashedError: Decoding takes too much, or ends the decoder; no other is tried either.
         DecoderStoppedError: The decoder was ended from outside; this may pass.
 

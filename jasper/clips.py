@@ -77,12 +77,12 @@ def _pictures(
         cursor.close()
     timescale, ticks, last_duration = times.clock()
     if end < len(times):
-        last_duration = ticks[end] - ticks[end - 1]
+        last_duration = int(ticks[end] - ticks[end - 1])
     return VideoTrackPlan(
         source=encoder.spool.path,
         sizes=encoder.spool.sizes,
-        keys=[bool(key) for key in encoder.spool.keys],
-        times=[ticks[start + shown] - ticks[start] for shown in encoder.spool.times],
+        keys=encoder.spool.keys,
+        times=ticks[start + np.asarray(encoder.spool.times)] - ticks[start],
         timescale=timescale,
         last_duration=last_duration,
         width=size[0],

@@ -6,6 +6,7 @@ MediaError
 │   └── NoMediaError            neither video nor audio
 │       ├── NoVideoError
 │       └── NoAudioError
+├── UnknownCodecError           media of a codec that nothing here decodes
 ├── CorruptMediaError           media whose content cannot be decoded
 ├── FrameOutOfRangeError        no such frame
 ├── SpanOutOfRangeError         no such span of time
@@ -55,6 +56,10 @@ class NoVideoError(NoMediaError):
 
 class NoAudioError(NoMediaError):
     """The file holds no sound."""
+
+
+class UnknownCodecError(MediaError):
+    """The media is of a codec that nothing here decodes; convert it."""
 
 
 class CorruptMediaError(MediaError):

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from jasper.errors import CorruptMediaError, FrameOutOfRangeError, TimelineConflictError
+from jasper.timing import Ticks
 
-Ticks = np.ndarray[tuple[int], np.dtype[np.int64]]
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 #: Two sightings of the same content agree if no frame is further apart than this.
@@ -151,7 +151,7 @@ class FrameTimes:
             return Fraction(0)
         return int(self.ticks[-1] - self.ticks[0]) * self.time_base + self.last_duration
 
-    def clock(self) -> tuple[int, list[int], int]:
+    def clock(self) -> tuple[int, Ticks, int]:
         """The times as a media file has them: ticks a second, whole ticks, and those that the last frame lasts.
 
         Exact wherever the clock is one that a media file can have.
@@ -162,10 +162,10 @@ class FrameTimes:
         if scale > _FINEST_CLOCK or max(scale, 2 * _COARSEST_CLOCK) > finest:
             rounded = max(1, min(_ROUNDED_CLOCK, finest))
             exact = self.ticks * (step / scale * rounded)
-            return rounded, [round(tick) for tick in exact], max(1, round(self.last_duration * rounded))
+            return rounded, np.rint(exact).astype(np.int64), max(1, round(self.last_duration * rounded))
         while scale < _COARSEST_CLOCK:
             scale, step = scale * 2, step * 2
-        return scale, (self.ticks * step).tolist(), max(1, round(self.last_duration * scale))
+        return scale, self.ticks * step, max(1, round(self.last_duration * scale))
 
     def check_agrees(self, other: "FrameTimes") -> None:
         """Compare with another sighting of the same content, both counted from their first frame.

@@ -1,6 +1,7 @@
 """Which asset a file holds: one read of the file, no decoding."""
 
 import hashlib
+from array import array
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import av.error
+import numpy as np
 from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
@@ -22,7 +24,7 @@ from jasper.main_track import main_track
 from jasper.media import MediaFile, codec_name, open_regular, side_data
 from jasper.probe import OrientationFinder, is_cut_short, is_shown
 from jasper.results import Identity, ProgressCallback
-from jasper.timing import STANDARD_RATES, presented_ticks, timing_class
+from jasper.timing import NO_TICK, STANDARD_RATES, Ticks, presented_ticks, timing_class
 
 _PROGRESS_EVERY = 256
 #: Times that lie further apart (two years) are damage.
@@ -45,8 +47,8 @@ class VideoTrack:
         self.width = context.width if context is not None else 0
         self.height = context.height if context is not None else 0
         self.time_base = stream.time_base or Fraction(1, 90000)
-        #: Presentation times of the presented packets in decode order; None where the container has none.
-        self.ticks: list[int | None] = []
+        #: Presentation times of the presented packets in decode order; `NO_TICK` where the container has none.
+        self.ticks = array("q")
         self.discarded_count = 0
         self._finished: bytes | None = None
         #: AVI has no times of presentation, and what the demuxer puts there follows the order of decoding.
@@ -57,9 +59,10 @@ class VideoTrack:
         """Packets that the container announces; 0 if it does not, or as AVI counts turns that pass without a picture."""
         return 0 if self._has_decode_times_only else self.stream.frames
 
-    def tick_of(self, packet: "Packet[Stream]") -> int | None:
-        """When the packet's frame is shown, as far as the container says; in AVI, when it is its turn to be decoded."""
-        return packet.dts if packet.pts is None or self._has_decode_times_only else packet.pts
+    def tick_of(self, packet: "Packet[Stream]") -> int:
+        """When the packet's frame is shown, or `NO_TICK`; in AVI, when it is its turn to be decoded."""
+        tick = packet.dts if packet.pts is None or self._has_decode_times_only else packet.pts
+        return tick if tick is not None else NO_TICK
 
     def take(self, packet: "Packet[Stream]", data: bytes) -> list[bytes]:
         """Take the next packet; its units, after the parameter sets that the container declared for it."""
@@ -77,17 +80,19 @@ class VideoTrack:
         return declared + self.digest.add(data)
 
     @property
-    def known_ticks(self) -> list[int]:
+    def known_ticks(self) -> Ticks:
         """All presentation times, if every presented packet has one and they can be meant; else nothing."""
-        known = [tick for tick in self.ticks if tick is not None]
-        if not known or len(known) < len(self.ticks):
-            return []
-        return known if (max(known) - min(known)) * self.time_base < _LONGEST_SECONDS else []
+        known = np.array(self.ticks, dtype=np.int64)
+        if not len(known) or NO_TICK in known:
+            return known[:0]
+        is_meant = (int(known.max()) - int(known.min())) * self.time_base < _LONGEST_SECONDS
+        return known if is_meant else known[:0]
 
     def rate(self) -> Fraction | None:
         """The timing class."""
-        if self.known_ticks:
-            return timing_class(self.known_ticks, self.time_base)
+        known = self.known_ticks
+        if len(known):
+            return timing_class(known, self.time_base)
         guess = self.stream.guessed_rate
         near = [rate for rate in STANDARD_RATES if guess and abs(guess / rate - 1) < Fraction(1, 5000)]
         return near[0] if near else None
@@ -97,8 +102,9 @@ class VideoTrack:
         rate = self.rate()
         if rate is not None:
             return FrameTimes.at_rate(rate, len(self.ticks))
-        if self.known_ticks:
-            return FrameTimes(presented_ticks(self.known_ticks), self.time_base)
+        known = self.known_ticks
+        if len(known):
+            return FrameTimes(presented_ticks(known), self.time_base)
         return FrameTimes.at_rate(STANDARD_RATES[0], len(self.ticks))
 
     def finish(self) -> bytes:

@@ -20,8 +20,8 @@ MOST_FRAMES = 2 * 86400 * 60
 
 #: Pixels that any file may yield: two minutes of 1280 × 720, or a hundred pictures of the largest size.
 FREE_PIXELS = 100 * MOST_PIXELS
-#: Pixels that each byte may yield beyond that. Black film in 1920 × 1080 without sound yields about 26,000, a slide
-#: show less than 10,000, and anything with sound less than 4,000.
+#: Pixels that each byte may yield beyond that. Black film in 1920 × 1080 without sound yields about 26,000, most
+#: slide shows less than 10,000, and moving pictures with sound less than 4,000.
 PIXELS_A_BYTE = 20_000
 
 

@@ -4,17 +4,18 @@ No times of writing, no names of encoders; the index stands before the data, so 
 Layout: ISO/IEC 14496-12 (boxes), 14496-14 (esds), 14496-15 (avcC).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, pairwise
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jasper.bitstream import AacConfig, avcc_record
+from jasper.timing import Ticks
 
 #: Seconds of one track before the other has its turn.
 _INTERLEAVE_SECONDS = 0.5
@@ -31,9 +32,9 @@ class VideoTrackPlan:
     source: Path
     sizes: Sequence[int]
     #: Whether decoding can start at the packet.
-    keys: Sequence[bool]
+    keys: Sequence[bool] | bytearray
     #: Presentation times in decode order, in ticks of 1 / `timescale`; the earliest is 0.
-    times: Sequence[int]
+    times: Sequence[int] | Ticks
     timescale: int
     #: Ticks that the last shown frame lasts.
     last_duration: int
@@ -66,7 +67,7 @@ def write_mp4(out: Path, video: VideoTrackPlan | None, audio: AudioTrackPlan | N
     """
     decode_times, delay = decode_schedule(video.times if video is not None else ())
     chunks = _interleaved(video, decode_times, audio)
-    lengths = [sum(sizes) for _, sizes in chunks]
+    lengths = [chunk.size_bytes for chunk in chunks]
     head = _box(b"ftyp", b"isom", _u32(512), b"isom", b"iso2", b"avc1", b"mp41")
     # The index holds the chunks' places, which depend on its own size, which does not depend on the places.
     size = len(_movie(video, decode_times, delay, audio, chunks, [0] * len(chunks)))
@@ -77,76 +78,94 @@ def write_mp4(out: Path, video: VideoTrackPlan | None, audio: AudioTrackPlan | N
     assert len(movie) == size, "the index changed its size while the chunks' places were filled in"
     with out.open("wb") as sink:
         sink.write(head + movie + mdat)
-        _copy(sink, video, audio, chunks, lengths)
+        _copy(sink, video, audio, chunks)
     return out
 
 
-def decode_schedule(times: Sequence[int]) -> tuple[list[int], int]:
+def decode_schedule(times: Sequence[int] | Ticks) -> tuple[Ticks, int]:
     """Decode times from presentation times in decode order, and how far the latter must move to stay behind them.
 
     A packet is decoded when the packet that is shown in its place would be, so decode times are the presentation
     times in order; they begin at 0, and presentation is delayed by what reordering needs.
     """
-    ordered = sorted(times)
-    delay = max((due - shown for due, shown in zip(ordered, times, strict=True)), default=0)
-    return ordered, delay
+    shown = np.asarray(times, dtype=np.int64)
+    ordered = np.sort(shown)
+    return ordered, int((ordered - shown).max(initial=0))
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Packets of one track that stand together in the file, about half a second of them."""
+
+    turn: int
+    #: 0 for pictures, 1 for sound.
+    track: int
+    packet_count: int
+    size_bytes: int
 
 
 def _interleaved(
-    video: VideoTrackPlan | None, decode_times: Sequence[int], audio: AudioTrackPlan | None
-) -> list[tuple[int, Sequence[int]]]:
-    """Chunks in file order: (track, sizes of its packets), about half a second each."""
-    turns: list[tuple[int, int, Sequence[int]]] = []
+    video: VideoTrackPlan | None, decode_times: Ticks, audio: AudioTrackPlan | None
+) -> list[_Chunk]:
+    """Chunks in file order."""
+    chunks: list[_Chunk] = []
     if video is not None:
-        turns += [(turn, 0, sizes) for turn, sizes in _turns(decode_times, video.timescale, video.sizes)]
+        chunks += _chunks(0, decode_times, video.timescale, video.sizes)
     if audio is not None:
-        turns += [
-            (turn, 1, sizes) for turn, sizes in _turns(audio.times, audio.config.sample_rate, audio.sizes)
-        ]
-    return [(track, sizes) for _, track, sizes in sorted(turns, key=lambda item: item[:2])]
+        chunks += _chunks(1, audio.times, audio.config.sample_rate, audio.sizes)
+    return sorted(chunks, key=lambda chunk: (chunk.turn, chunk.track))
 
 
-def _turns(times: Sequence[int], timescale: int, sizes: Sequence[int]) -> list[tuple[int, list[int]]]:
-    numbered = (
-        (int(time / timescale / _INTERLEAVE_SECONDS), size) for time, size in zip(times, sizes, strict=True)
-    )
-    return [
-        (turn, [size for _, size in group]) for turn, group in groupby(numbered, key=lambda item: item[0])
-    ]
+def _chunks(
+    track: int, times: Sequence[int] | Ticks, timescale: int, sizes: Sequence[int]
+) -> Iterator[_Chunk]:
+    turns = (np.asarray(times, dtype=np.int64) / timescale / _INTERLEAVE_SECONDS).astype(np.int64)
+    assert len(turns) == len(sizes), "every packet has a time and a size"
+    starts = _run_starts(turns)
+    lengths = np.add.reduceat(np.asarray(sizes, dtype=np.int64), starts) if len(starts) else starts
+    counts = np.diff(starts, append=len(turns))
+    for turn, count, length in zip(turns[starts].tolist(), counts.tolist(), lengths.tolist(), strict=True):
+        yield _Chunk(turn, track, count, length)
+
+
+def _run_starts(values: Ticks) -> Ticks:
+    """Where runs of equal values begin."""
+    if not len(values):
+        return values
+    return np.concatenate(([0], np.flatnonzero(np.diff(values)) + 1))
 
 
 def _copy(
     sink: BinaryIO,
     video: VideoTrackPlan | None,
     audio: AudioTrackPlan | None,
-    chunks: Sequence[tuple[int, Sequence[int]]],
-    lengths: Sequence[int],
+    chunks: Sequence[_Chunk],
 ) -> None:
     with ExitStack() as stack:
         sources = [
             stack.enter_context(plan.source.open("rb")) if plan is not None else None
             for plan in (video, audio)
         ]
-        for (track, _), length in zip(chunks, lengths, strict=True):
-            source = sources[track]
-            data = source.read(length) if source is not None else b""
-            assert len(data) == length, "the spool holds fewer bytes than its packets"
+        for chunk in chunks:
+            source = sources[chunk.track]
+            data = source.read(chunk.size_bytes) if source is not None else b""
+            assert len(data) == chunk.size_bytes, "the spool holds fewer bytes than its packets"
             sink.write(data)
         sink.flush()
 
 
 def _movie(
     video: VideoTrackPlan | None,
-    decode_times: Sequence[int],
+    decode_times: Ticks,
     delay: int,
     audio: AudioTrackPlan | None,
-    chunks: Sequence[tuple[int, Sequence[int]]],
+    chunks: Sequence[_Chunk],
     places: Sequence[int],
 ) -> bytes:
     timescale = video.timescale if video is not None else _SOUND_CLOCK
     duration, tracks = 0, []
     if video is not None:
-        duration = (max(video.times) + video.last_duration) if video.times else 0
+        duration = int(decode_times[-1]) + video.last_duration if len(decode_times) else 0
         tracks.append(_video_track(video, decode_times, delay, duration, _chunk_table(chunks, places, 0)))
     if audio is not None:
         played = max(0, audio.times[-1] + audio.last_duration + audio.offset)
@@ -160,25 +179,18 @@ def _movie(
     return _box(b"moov", header, *tracks)
 
 
-def _chunk_table(
-    chunks: Sequence[tuple[int, Sequence[int]]], places: Sequence[int], track: int
-) -> tuple[bytes, bytes]:
+def _chunk_table(chunks: Sequence[_Chunk], places: Sequence[int], track: int) -> tuple[bytes, bytes]:
     """The boxes `stsc` and `co64` of one track."""
-    own = [
-        (len(sizes), place) for (owner, sizes), place in zip(chunks, places, strict=True) if owner == track
-    ]
-    runs: list[tuple[int, int]] = []
-    for number, (count, _) in enumerate(own, start=1):
-        if not runs or runs[-1][1] != count:
-            runs.append((number, count))
-    stsc = _full_box(
-        b"stsc", 0, 0, _u32(len(runs)), *(_u32(first) + _u32(count) + _u32(1) for first, count in runs)
-    )
+    own = [(chunk, place) for chunk, place in zip(chunks, places, strict=True) if chunk.track == track]
+    counts = np.array([chunk.packet_count for chunk, _ in own], dtype=np.int64)
+    starts = _run_starts(counts)
+    runs = np.stack([starts + 1, counts[starts], np.ones_like(starts)], axis=1)
+    stsc = _full_box(b"stsc", 0, 0, _u32(len(runs)), _u32s(runs))
     return stsc, _full_box(b"co64", 0, 0, _u32(len(own)), *(_u64(place) for _, place in own))
 
 
 def _video_track(
-    plan: VideoTrackPlan, decode_times: Sequence[int], delay: int, duration: int, places: tuple[bytes, bytes]
+    plan: VideoTrackPlan, decode_times: Ticks, delay: int, duration: int, places: tuple[bytes, bytes]
 ) -> bytes:
     record = avcc_record(plan.parameter_sets)
     entry = _box(
@@ -186,15 +198,15 @@ def _video_track(
         _u32(0) + _u16(1), bytes(32), _u16(24) + b"\xff\xff", _box(b"avcC", record),
         _box(b"pasp", _u32(1), _u32(1)),
     )  # fmt: skip
-    offsets = [shown + delay - due for shown, due in zip(plan.times, decode_times, strict=True)]
+    offsets = np.asarray(plan.times, dtype=np.int64) + delay - decode_times
     tables = [_durations(decode_times, plan.last_duration)]
-    if any(offsets):
+    if offsets.any():
         tables.append(_run_box(b"ctts", offsets))
     if not all(plan.keys):
-        numbers = [number for number, key in enumerate(plan.keys, start=1) if key]
-        tables.append(_full_box(b"stss", 0, 0, _u32(len(numbers)), *map(_u32, numbers)))
+        numbers = np.flatnonzero(np.asarray(plan.keys)) + 1
+        tables.append(_full_box(b"stss", 0, 0, _u32(len(numbers)), _u32s(numbers)))
     media = _media(
-        plan.timescale, decode_times[-1] + plan.last_duration, b"vide", b"VideoHandler",
+        plan.timescale, duration, b"vide", b"VideoHandler",
         _full_box(b"vmhd", 0, 1, bytes(8)), entry, tables, plan.sizes, places,
     )  # fmt: skip
     edits = _edits([(duration, delay)])
@@ -236,7 +248,7 @@ def _media(
     hdlr = _full_box(b"hdlr", 0, 0, _u32(0), handler, bytes(12), name + b"\x00")
     data = _box(b"dinf", _full_box(b"dref", 0, 0, _u32(1), _full_box(b"url ", 0, 1)))
     stsd = _full_box(b"stsd", 0, 0, _u32(1), entry)
-    stsz = _full_box(b"stsz", 0, 0, _u32(0), _u32(len(sizes)), np.asarray(sizes, dtype=">u4").tobytes())
+    stsz = _full_box(b"stsz", 0, 0, _u32(0), _u32(len(sizes)), _u32s(sizes))
     stbl = _box(b"stbl", stsd, *tables, places[0], stsz, places[1])
     return _box(b"mdia", mdhd, hdlr, _box(b"minf", header, data, stbl))
 
@@ -256,14 +268,15 @@ def _edits(entries: Sequence[tuple[int, int]]) -> bytes:
     return _box(b"edts", _full_box(b"elst", 1, 0, _u32(len(entries)), *rows))
 
 
-def _durations(times: Sequence[int], last: int) -> bytes:
-    return _run_box(b"stts", [*(after - before for before, after in pairwise(times)), last])
+def _durations(times: Sequence[int] | Ticks, last: int) -> bytes:
+    return _run_box(b"stts", np.append(np.diff(np.asarray(times, dtype=np.int64)), last))
 
 
-def _run_box(kind: bytes, values: Sequence[int]) -> bytes:
+def _run_box(kind: bytes, values: Ticks) -> bytes:
     """A table of (how often in a row, value)."""
-    runs = [(sum(1 for _ in group), value) for value, group in groupby(values)]
-    return _full_box(kind, 0, 0, _u32(len(runs)), *(_u32(count) + _u32(value) for count, value in runs))
+    starts = _run_starts(values)
+    runs = np.stack([np.diff(starts, append=len(values)), values[starts]], axis=1)
+    return _full_box(kind, 0, 0, _u32(len(runs)), _u32s(runs))
 
 
 def _elementary_stream(config: bytes) -> bytes:
@@ -293,6 +306,13 @@ def _u16(value: int) -> bytes:
 
 def _u32(value: int) -> bytes:
     return value.to_bytes(4, "big")
+
+
+def _u32s(values: ArrayLike) -> bytes:
+    """Any number of them, row by row."""
+    wide = np.asarray(values, dtype=np.int64)
+    assert wide.size == 0 or (wide.min() >= 0 and wide.max() <= _LARGEST_32), "a table's numbers have 32 bits"
+    return wide.astype(">u4").tobytes()
 
 
 def _u64(value: int) -> bytes:

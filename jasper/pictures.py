@@ -1,10 +1,10 @@
 """The pictures of one pass: decoded once; kept or encoded, and made small for scanning, on the way."""
 
+from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from jasper.bitstream import is_idr, is_slice, split_units, with_lengths
 from jasper.conformance import Conformance
 from jasper.decode import VideoDecoder, decode_h264, decoding_threads, frame_bytes
 from jasper.encode import KeyPacer, VideoEncoder, encode_encoder, proxy_encoder
-from jasper.errors import CorruptMediaError
+from jasper.errors import CorruptMediaError, UnknownCodecError
 from jasper.frames import FrameTimes
 from jasper.identity import Portion, VideoTrack
 from jasper.mp4 import VideoTrackPlan
@@ -23,7 +23,7 @@ from jasper.pipeline import Worker
 from jasper.profile import Profile, encode_size, proxy_size
 from jasper.shape import Scaler, Shaper
 from jasper.spool import PacketSpool
-from jasper.timing import presented_ticks
+from jasper.timing import NO_TICK, Ticks, presented_ticks
 
 #: Memory for decoded frames that wait for the next step.
 _WAITING_BYTES = 64 * 1024 * 1024
@@ -71,7 +71,15 @@ class Pictures:
             track: The track, of which nothing was read yet.
             scratch: A folder for spools.
             profile: What the standard form looks like.
+
+        Raises:
+            UnknownCodecError: Nothing here decodes the track.
         """
+        if track.stream.codec_context is None:
+            raise UnknownCodecError(
+                "the video is of a codec that nothing here decodes, or the file names a wrong one; "
+                "convert it with another program, or copy or download it again"
+            )
         self.track = track
         self._scratch = scratch
         self._profile = profile
@@ -84,11 +92,11 @@ class Pictures:
             track.finder.stand_aside()
             self._decoder = VideoDecoder(track.stream.codec_context, threads)
         self._kept = Kept(scratch / "kept.spool") if self._is_h264 else None
-        #: Source ticks by packet number; None where the container has none.
-        self._ticks: list[int | None] = []
+        #: Source ticks by packet number; `NO_TICK` where the container has none.
+        self._ticks = array("q")
         self._hidden: set[int] = set()
         #: Packet numbers in presentation order.
-        self._shown: list[int] = []
+        self._shown = array("q")
         #: Pixels of the first frame; 0 until there is one.
         self.frame_pixels = 0
         self._shaping: _Shaping | None = None
@@ -138,7 +146,7 @@ class Pictures:
 
     def _seconds(self, number: int) -> Fraction:
         tick = self._ticks[number]
-        return (tick if tick is not None else number) * self.track.time_base
+        return (tick if tick != NO_TICK else number) * self.track.time_base
 
     def _begin(self, frame: VideoFrame) -> "_Shaping":
         """Decide by the first frame what is to be done with all."""
@@ -206,11 +214,11 @@ class Pictures:
         ordinals = self._ordinals(known)
         rate = self.track.rate()
         first = int(ordinals[0])
-        if not known:
+        if not len(known):
             nominal = 1 / rate if rate else self.track.times().time_base
             times = FrameTimes(ordinals - first, nominal)
             return times, times
-        source = FrameTimes(np.sort(np.asarray(known, dtype=np.int64))[ordinals], self.track.time_base)
+        source = FrameTimes(np.sort(known)[ordinals], self.track.time_base)
         if rate is not None:
             return FrameTimes(ordinals - first, 1 / rate), source
         # All presented frames are compared, and not only those that could be decoded: so they were recorded.
@@ -221,13 +229,14 @@ class Pictures:
         ticks = presented.ticks[ordinals]
         return FrameTimes(ticks - ticks[0], presented.time_base), source
 
-    def _ordinals(self, known: list[int]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    def _ordinals(self, known: Ticks) -> Ticks:
         """The place of each decoded frame among all presented ones; some of these may not have been decodable."""
         everything = np.arange(len(self._shown), dtype=np.int64)
-        if len(self._shown) == len(self.track.ticks) or not known:
+        if len(self._shown) == len(self.track.ticks) or not len(known):
             return everything
-        shown = np.array([self._ticks[number] or 0 for number in self._shown], dtype=np.int64)
-        places = np.searchsorted(np.sort(np.asarray(known, dtype=np.int64)), shown)
+        shown = np.asarray(self._ticks)[np.asarray(self._shown)]
+        shown[shown == NO_TICK] = 0
+        places = np.searchsorted(np.sort(known), shown)
         # Frames of one time take the places of that time one after the other.
         places += np.arange(len(shown)) - np.searchsorted(shown, shown)
         is_ordered = bool(np.all(np.diff(places) > 0)) and int(places[-1]) < len(known)
@@ -236,10 +245,10 @@ class Pictures:
     def encode_plan(self, times: FrameTimes) -> VideoTrackPlan:
         """The track of the standard encode: the source's own packets if they conform, else ours."""
         if self._kept is not None:
-            index_of = {number: index for index, number in enumerate(self._shown)}
-            self._see_all(self._kept, times, index_of)
+            shown_at = np.full(len(self._kept.spool), -1, dtype=np.int64)
+            shown_at[np.asarray(self._shown)] = np.arange(len(self._shown))
+            self._see_all(self._kept, times, shown_at)
             if self.conformance.problem is None:
-                shown_at = [index_of[number] for number in range(len(self._kept.spool))]
                 sets = sorted(self.track.digest.parameter_sets)
                 return _plan(self._kept.spool, shown_at, times, self._shape.encode_size, sets)
             encoder = self._encode_kept(self._kept)
@@ -249,19 +258,21 @@ class Pictures:
             )
             encoder = self._shaping.encoder
         return _plan(
-            encoder.spool, encoder.spool.times, times, self._shape.encode_size, sorted(encoder.parameter_sets)
+            encoder.spool,
+            np.asarray(encoder.spool.times),
+            times,
+            self._shape.encode_size,
+            sorted(encoder.parameter_sets),
         )
 
-    def _see_all(self, kept: Kept, times: FrameTimes, index_of: dict[int, int]) -> None:
-        keys = [
-            index_of[number]
-            for number in compress(range(len(kept.spool)), kept.spool.keys)
-            if number in index_of
-        ]
+    def _see_all(self, kept: Kept, times: FrameTimes, shown_at: Ticks) -> None:
+        """Look back at all packets, given the frame index of each; -1 for those that gave no frame."""
+        is_shown = shown_at >= 0
+        keys = shown_at[np.frombuffer(kept.spool.keys, dtype=bool) & is_shown].tolist()
         self.conformance.see_all(
             self.track.digest.parameter_sets,
             [*map(times.time, keys), times.duration],
-            is_whole=len(index_of) == len(kept.spool)
+            is_whole=bool(is_shown.all())
             and not self._decoder.error_count
             and not self.track.digest.is_damaged,
         )
@@ -289,9 +300,8 @@ class Pictures:
         """The track of the scan proxy."""
         assert self._shaping is not None, "there was a frame"
         proxy = self._shaping.proxy
-        return _plan(
-            proxy.spool, proxy.spool.times, times, self._shape.proxy_size, sorted(proxy.parameter_sets)
-        )
+        shown_at = np.asarray(proxy.spool.times)
+        return _plan(proxy.spool, shown_at, times, self._shape.proxy_size, sorted(proxy.parameter_sets))
 
     @property
     def picture(self) -> Rectangle:
@@ -368,7 +378,7 @@ class _Shaping:
 
 def _plan(
     spool: PacketSpool,
-    shown_at: Iterable[int],
+    shown_at: Ticks,
     times: FrameTimes,
     size: tuple[int, int],
     parameter_sets: list[bytes],
@@ -378,8 +388,8 @@ def _plan(
     return VideoTrackPlan(
         source=spool.path,
         sizes=spool.sizes,
-        keys=[bool(key) for key in spool.keys],
-        times=[ticks[index] for index in shown_at],
+        keys=spool.keys,
+        times=ticks[shown_at],
         timescale=timescale,
         last_duration=last_duration,
         width=size[0],

@@ -22,6 +22,7 @@ from jasper.mp4 import AudioTrackPlan
 from jasper.pipeline import Worker
 from jasper.profile import Profile
 from jasper.spool import PacketSpool
+from jasper.timing import NO_TICK
 
 SAMPLES_A_FRAME = 1024
 
@@ -319,9 +320,6 @@ class SoundTrack:
 class Sounds:
     """The sound of one pass: where there are several tracks, their packets wait until the main one is known."""
 
-    #: A time that the container did not give.
-    _NO_TIME = -(1 << 63)
-
     def __init__(self, tracks: Sequence[AudioTrack], scratch: Path, profile: Profile) -> None:
         """Begin with the tracks of a file; there may be none."""
         self._scratch = scratch
@@ -340,7 +338,7 @@ class Sounds:
             seconds = pts * track.time_base if pts is not None else None
             self._only.take(Heard(portion.data, portion.units, seconds))
         elif self._waiting is not None and isinstance(track, AudioTrack):
-            self._waiting.add(portion.data, time=pts if pts is not None else self._NO_TIME)
+            self._waiting.add(portion.data, time=pts if pts is not None else NO_TICK)
             self._owners.append(self._numbers[track])
 
     def finish(self, main: AudioTrack | None, video_start: Fraction | None) -> AudioTrackPlan | None:
@@ -353,7 +351,7 @@ class Sounds:
                 self._waiting.packets(), self._waiting.times, self._owners, strict=True
             ):
                 if owner == number:
-                    seconds = pts * main.time_base if pts != self._NO_TIME else None
+                    seconds = pts * main.time_base if pts != NO_TICK else None
                     self._only.take(Heard(data, splitter.add(data), seconds))
         return self._only.finish(video_start) if self._only is not None else None
 

@@ -56,6 +56,7 @@ def standardize(
     Raises:
         SourceChangedError: The file holds something else.
         NoMediaError: There is neither video nor audio.
+        UnknownCodecError: Nothing here decodes the video.
         CorruptMediaError: No frame can be decoded; or, of sound alone, nothing.
         TimelineConflictError: The file shows its frames at other times than those recorded.
         UnreadableMediaError: It is no media file, or is encrypted.

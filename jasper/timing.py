@@ -32,6 +32,12 @@ STANDARD_RATES: tuple[Fraction, ...] = (
     Fraction(1),
 )
 
+#: Stands where a container gives a packet no time; the value that FFmpeg has for it.
+NO_TICK = -(1 << 63)
+
+#: Whole ticks, one for each packet or frame; shape (n,).
+Ticks = np.ndarray[tuple[int], np.dtype[np.int64]]
+
 #: What a container's rounding may move a frame by, besides one tick of its clock.
 TOLERANCE_SECONDS = Fraction(1, 1000)
 
@@ -39,13 +45,13 @@ TOLERANCE_SECONDS = Fraction(1, 1000)
 _ROUNDING_SECONDS = 1e-9
 
 
-def presented_ticks(ticks: Sequence[int]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def presented_ticks(ticks: Sequence[int] | Ticks) -> Ticks:
     """Presentation times in order, relative to the first."""
     ordered = np.sort(np.asarray(ticks, dtype=np.int64))
     return ordered - ordered[0] if len(ordered) else ordered
 
 
-def timing_class(ticks: Sequence[int], time_base: Fraction) -> Fraction | None:
+def timing_class(ticks: Sequence[int] | Ticks, time_base: Fraction) -> Fraction | None:
     """The standard rate that frames shown at these times follow; None if they follow none.
 
     It is the rate whose largest deviation is least, if that is within 1 ms and one tick.

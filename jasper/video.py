@@ -17,12 +17,13 @@ from av.video.frame import VideoFrame
 from jasper.bitstream import read_framing, split_units
 from jasper.decode import VideoDecoder
 from jasper.errors import CorruptMediaError, FrameOutOfRangeError, NoVideoError, SpanOutOfRangeError
-from jasper.frames import Frame, FrameBatch, FrameTimes, Pixels, Ticks
+from jasper.frames import Frame, FrameBatch, FrameTimes, Pixels
 from jasper.media import MediaFile
 from jasper.pipeline import read_ahead
 from jasper.results import ProgressCallback
 from jasper.samples import Samples, SpanReader
 from jasper.shape import Scaler
+from jasper.timing import Ticks
 
 #: Frames that go through the read-ahead queue at once: handing over each by itself would cost more than its pixels.
 _CHUNK_FRAMES = 16
@@ -61,7 +62,7 @@ class Cursor:
         self.width, self.height = self._stream.codec_context.width, self._stream.codec_context.height
         # A key frame resets all order, so its place among the packets is its place among the frames.
         self._keys = [number for number, entry in enumerate(entries) if entry.is_keyframe]
-        self._seek_times = [ticks[number] for number in self._keys]
+        self._seek_times = ticks[self._keys].tolist()
         self._places = [entries[number].pos for number in self._keys]
         self._frames: Iterator[VideoFrame] = iter(())
         #: The index of the frame that `next` gives; beyond the end before the first `go`.

@@ -81,7 +81,11 @@ def test_sightings_agree_within_two_milliseconds() -> None:
 
 
 def test_a_media_clock_is_exact_where_it_can_be() -> None:
-    assert FrameTimes.at_rate(Fraction(24), 3).clock() == (12288, [0, 512, 1024], 512)
-    assert FrameTimes.at_rate(Fraction(30000, 1001), 3).clock() == (30000, [0, 1001, 2002], 1001)
-    assert FrameTimes([0, 7, 9], Fraction(1, 90000)).clock() == (90000, [0, 7, 9], 2)
-    assert FrameTimes([0, 10**9], Fraction(1, 10**9)).clock() == (90000, [0, 90000], 90000)
+    def clock(times: FrameTimes) -> tuple[int, list[int], int]:
+        scale, ticks, last = times.clock()
+        return scale, ticks.tolist(), last
+
+    assert clock(FrameTimes.at_rate(Fraction(24), 3)) == (12288, [0, 512, 1024], 512)
+    assert clock(FrameTimes.at_rate(Fraction(30000, 1001), 3)) == (30000, [0, 1001, 2002], 1001)
+    assert clock(FrameTimes([0, 7, 9], Fraction(1, 90000))) == (90000, [0, 7, 9], 2)
+    assert clock(FrameTimes([0, 10**9], Fraction(1, 10**9))) == (90000, [0, 90000], 90000)

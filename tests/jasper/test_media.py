@@ -105,7 +105,7 @@ def test_every_error_is_a_media_error_with_a_sentence_of_its_own() -> None:
         for error in vars(jasper.errors).values()
         if isinstance(error, type) and issubclass(error, MediaError)
     ]
-    assert len(errors) == 22
+    assert len(errors) == 23
     for error in errors:
         assert str(error()) == (error.__doc__ or "").strip() != ""
         assert str(error("what happened")) == "what happened"

@@ -18,6 +18,7 @@ from jasper.errors import (
     NoVideoError,
     SourceChangedError,
     TimelineConflictError,
+    UnknownCodecError,
 )
 from jasper.frames import FrameTimes
 from jasper.identity import identify
@@ -328,6 +329,16 @@ def test_pictures_that_cannot_be_decoded_are_an_error(tmp_path: Path) -> None:
     with pytest.raises((CorruptMediaError, NoVideoError)) as raised:
         made(broken, tmp_path / "out")
     assert str(raised.value)
+
+
+def test_pictures_of_an_unknown_codec_are_named_and_not_decoded(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "film.mkv")
+    other = tmp_path / "other.mkv"
+    other.write_bytes(source.read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_UNHEARD/OF/YET"[:15]))
+    assert identify(other).asset != identify(source).asset
+    with pytest.raises(UnknownCodecError, match="convert it with another program"):
+        made(other, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize(("name", "pixels"), [("film.mp4", "4,147,200"), ("film.h264", r"2,\d{3},\d{3}")])
