@@ -16,12 +16,16 @@ AmberError
 │   ├── BindingError
 │   ├── AmbiguousAssetError
 │   ├── SeveralFeaturesError
+│   ├── PlanStateError
 │   └── ConfigurationError
 ├── NotFoundError               what was named does not exist
 │   ├── AlgorithmNotFoundError
 │   ├── VersionNotFoundError
 │   ├── AssetNotFoundError
-│   └── FeatureNotFoundError
+│   │   └── AssetForgottenError
+│   ├── FeatureNotFoundError
+│   └── PlanNotFoundError
+├── PlanDriftedError            what a plan covers is no longer what it said
 ├── ComputeError                a feature could not be computed
 │   ├── AlgorithmFailedError
 │   ├── InputFailedError
@@ -33,6 +37,7 @@ AmberError
     ├── BlobMissingError
     ├── BlobCorruptError
     ├── StaleLeaseError
+    │   └── BlobCollectedError
     ├── SchemaError
     ├── StoreFullError
     └── StoreUnavailableError
@@ -112,6 +117,10 @@ class SeveralFeaturesError(UsageError):
     """Features of different settings are stored for that version; say which settings are meant."""
 
 
+class PlanStateError(UsageError):
+    """The plan cannot be applied or undone as it stands."""
+
+
 class ConfigurationError(UsageError):
     """The configuration (environment or amber.toml) cannot be used."""
 
@@ -132,8 +141,20 @@ class AssetNotFoundError(NotFoundError):
     """No asset fits the name."""
 
 
+class AssetForgottenError(AssetNotFoundError):
+    """The asset was taken down; ingesting its content again starts anew."""
+
+
 class FeatureNotFoundError(NotFoundError):
     """No such feature is stored."""
+
+
+class PlanNotFoundError(NotFoundError):
+    """There is no plan of that id."""
+
+
+class PlanDriftedError(AmberError):
+    """What a plan covers is no longer what it said; make a new one."""
 
 
 class ComputeError(AmberError):
@@ -178,6 +199,10 @@ class BlobCorruptError(StoreError):
 
 class StaleLeaseError(StoreError):
     """The lease was taken over by another worker; this result is refused."""
+
+
+class BlobCollectedError(StaleLeaseError):
+    """A blob of the result was collected as left over while it was being computed; this result is refused."""
 
 
 class SchemaError(StoreError):

@@ -3,7 +3,7 @@
 import os
 import platform
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -74,14 +74,20 @@ class LeaseKeeper:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def take(self, recipe: str) -> Lease | None:
-        """The lease on a recipe, or None while a living worker holds it."""
+    def take(self, recipe: str, assets: Sequence[str] = ()) -> Lease | None:
+        """The lease on a recipe of these assets, or None while a living worker holds it.
+
+        Raises:
+            AssetForgottenError: One of the assets was taken down.
+        """
         owner = owner_name()
-        lease = self._catalog.take_lease(recipe, owner, self.seconds)
+        lease = self._catalog.take_lease(recipe, owner, self.seconds, assets=assets)
         if lease is None:
             holder = self._catalog.holder(recipe)
             if holder is not None and is_dead(holder.owner):
-                lease = self._catalog.take_lease(recipe, owner, self.seconds, despite_fence=holder.fence)
+                lease = self._catalog.take_lease(
+                    recipe, owner, self.seconds, assets=assets, despite_fence=holder.fence
+                )
         return lease
 
     @contextmanager

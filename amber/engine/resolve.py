@@ -13,7 +13,7 @@ from amber.engine.compute import Entry, InputLostError, Task, compute
 from amber.engine.events import Listener, StepEvent
 from amber.engine.leases import LeaseKeeper
 from amber.engine.values import Values
-from amber.errors import AmberError, ConnectionLostError, StaleLeaseError
+from amber.errors import AmberError, AssetForgottenError, ConnectionLostError, StaleLeaseError
 from amber.keys import BLOCKS, Closure, Node, Snapshot, Step, recipe, subject
 from amber.plan import mark_missing
 from amber.progress import Reporter
@@ -122,6 +122,8 @@ class Run:
                 continue
             try:
                 trace = self.resolve(wanted.step)
+            except AssetForgottenError:
+                raise
             except AmberError as error:
                 raise failures.input_error(step, error) from error
             entries.append(Entry(wanted, trace.value.sha256, trace.recipe))
@@ -152,7 +154,7 @@ class Run:
             failure = self._final_failure(task)
             if failure is not None:
                 raise failures.remembered_error(failure)
-            lease = self._shop.leases.take(task.recipe)
+            lease = self._shop.leases.take(task.recipe, task.step.assets)
             if lease is not None:
                 try:
                     outcome = self._make(task, key, lease)

@@ -5,16 +5,27 @@ from pathlib import Path
 from amber.store.sql.assets import AssetRows
 from amber.store.sql.commits import CommitRows
 from amber.store.sql.failures import FailureRows
+from amber.store.sql.garbage import GarbageRows
 from amber.store.sql.invalidations import InvalidationRows
 from amber.store.sql.leases import LeaseRows
 from amber.store.sql.lineage import LineageRows
+from amber.store.sql.plans import PlanRows
 from amber.store.sql.problems import ProblemRows
 from amber.store.sql.session import postgres_engine, sqlite_engine
 from amber.store.sql.traces import TraceRows
 
 
 class SqlCatalog(
-    AssetRows, TraceRows, CommitRows, LeaseRows, FailureRows, InvalidationRows, LineageRows, ProblemRows
+    AssetRows,
+    TraceRows,
+    CommitRows,
+    LeaseRows,
+    FailureRows,
+    InvalidationRows,
+    LineageRows,
+    ProblemRows,
+    PlanRows,
+    GarbageRows,
 ):
     """A catalogue in a database; each method is one transaction, from any number of threads and processes."""
 

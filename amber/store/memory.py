@@ -3,9 +3,8 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from amber import keys
 from amber.errors import (
@@ -15,6 +14,8 @@ from amber.errors import (
     StaleLeaseError,
 )
 from amber.keys import Snapshot
+from amber.store.memory_rows import Rows
+from amber.store.memory_upkeep import MemoryUpkeep
 from amber.store.protocol import (
     AssetRecord,
     Audit,
@@ -34,30 +35,11 @@ from amber.store.protocol import (
 from amber.store.rows import is_digest_prefix, snapshot_of
 
 
-@dataclass
-class _Rows:
-    """All rows; dictionaries keep the order in which they were written."""
-
-    epoch: int = 0
-    fence: int = 0
-    assets: dict[str, AssetRecord] = field(default_factory=dict)
-    frame_times: dict[str, bytes] = field(default_factory=dict)
-    locations: dict[str, Location] = field(default_factory=dict)
-    commits: dict[str, NewTrace] = field(default_factory=dict)
-    resolved: dict[str, str] = field(default_factory=dict)
-    seconds: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    leases: dict[str, Lease] = field(default_factory=dict)
-    failures: dict[str, Failure] = field(default_factory=dict)
-    jobs: dict[str, Job] = field(default_factory=dict)
-    invalidations: list[Invalidation] = field(default_factory=list)
-    audits: list[Audit] = field(default_factory=list)
-
-
-class MemoryCatalog:
+class MemoryCatalog(MemoryUpkeep):
     """A catalogue that ends with its process; every method holds one lock."""
 
     def __init__(self) -> None:
-        self._rows = _Rows()
+        self._rows = Rows()
         self._lock = threading.RLock()
 
     # assets
@@ -65,6 +47,7 @@ class MemoryCatalog:
     def put_asset(self, asset: AssetRecord, *, frame_times: bytes | None = None) -> bool:
         """See the protocol."""
         with self._lock:
+            self._rows.forgotten.pop(asset.asset, None)
             if asset.asset in self._rows.assets:
                 return False
             if frame_times is not None:
@@ -215,6 +198,7 @@ class MemoryCatalog:
     def commit(self, lease: Lease, new: NewTrace, *, key: str, epoch: int, lost: str | None = None) -> Trace:
         """See the protocol."""
         with self._lock:
+            self._check_none_forgotten(new.trace.assets)
             self._check(lease, new)
             recipe = new.trace.recipe
             there = self._rows.commits.get(recipe)
@@ -233,6 +217,7 @@ class MemoryCatalog:
         held = self._rows.leases.get(new.trace.recipe)
         if held is None or held.fence != lease.fence or lease.recipe != new.trace.recipe:
             raise StaleLeaseError()
+        self._check_none_collected(lease, (new.trace.value, *new.files))
         for entry in new.inputs:
             if entry.recipe is not None and entry.recipe not in self._rows.commits:
                 raise FeatureNotFoundError(
@@ -241,6 +226,9 @@ class MemoryCatalog:
 
     def _keep(self, new: NewTrace) -> None:
         trace = replace(new.trace, created_at=new.trace.created_at or datetime.now(UTC))
+        if trace.recipe not in self._rows.commits:
+            self._rows.latest += 1
+            self._rows.numbers[trace.recipe] = self._rows.latest
         self._rows.commits[trace.recipe] = replace(new, trace=trace)
         self._rows.seconds.setdefault((trace.algorithm, trace.version), []).append(trace.seconds)
 
@@ -267,23 +255,27 @@ class MemoryCatalog:
             found |= reached.keys()
             values |= set(reached.values())
 
-    def _note(self, action: str, who: str, detail: Mapping[str, Any]) -> None:
-        number = len(self._rows.audits) + 1
-        self._rows.audits.append(Audit(number, action, who, detail, datetime.now(UTC)))
-
     # leases
 
     def take_lease(
-        self, recipe: str, owner: str, seconds: float, *, despite_fence: int | None = None
+        self,
+        recipe: str,
+        owner: str,
+        seconds: float,
+        *,
+        assets: Sequence[str] = (),
+        despite_fence: int | None = None,
     ) -> Lease | None:
         """See the protocol."""
         with self._lock:
+            self._check_none_forgotten(assets)
             held = self.holder(recipe)
             if held is not None and held.fence != despite_fence:
                 return None
             self._rows.fence += 1
             lease = Lease(recipe, self._rows.fence, owner, time.time() + seconds)
             self._rows.leases[recipe] = lease
+            self._rows.lease_assets[recipe] = tuple(assets)
             return lease
 
     def holder(self, recipe: str) -> Lease | None:
@@ -320,7 +312,8 @@ class MemoryCatalog:
     def put_failure(self, failure: Failure) -> None:
         """See the protocol."""
         with self._lock:
-            self._rows.failures[failure.recipe] = failure
+            if not self._rows.forgotten.keys() & set(failure.assets):
+                self._rows.failures[failure.recipe] = failure
 
     def clear_failures(self, *, algorithm: str | None = None, asset: str | None = None) -> int:
         """See the protocol."""
@@ -342,7 +335,8 @@ class MemoryCatalog:
     def put_job(self, job: Job) -> None:
         """See the protocol."""
         with self._lock:
-            self._rows.jobs[job.key] = job
+            if not self._rows.forgotten.keys() & set(job.assets):
+                self._rows.jobs[job.key] = job
 
     def job(self, key: str) -> Job | None:
         """See the protocol."""
@@ -359,17 +353,8 @@ class MemoryCatalog:
     def invalidate(self, disowned: Sequence[Disowned], *, reason: str, who: str) -> list[Invalidation]:
         """See the protocol."""
         with self._lock:
-            records = []
-            for one in disowned:
-                assets = None if one.assets is None else tuple(sorted(set(one.assets)))
-                number = len(self._rows.invalidations) + 1
-                records.append(Invalidation(number, one.algorithm, one.version, assets, reason, who))
-                self._rows.invalidations.append(records[-1])
-                for asset in assets if assets is not None else (None,):
-                    self.clear_failures(algorithm=one.algorithm, asset=asset)
             self._rows.epoch += 1
-            self._note("invalidate", who, {"ids": [record.id for record in records], "reason": reason})
-            return records
+            return self._disown(disowned, reason, who)
 
     def undo(self, ids: Sequence[int], *, who: str) -> None:
         """See the protocol."""
@@ -377,10 +362,7 @@ class MemoryCatalog:
             for number in ids:
                 if not 1 <= number <= len(self._rows.invalidations):
                     raise NotFoundError(f"there is no invalidation {number}")
-            for number in ids:
-                self._rows.invalidations[number - 1] = replace(
-                    self._rows.invalidations[number - 1], undone=True
-                )
+            self._flag_undone(ids)
             self._rows.epoch += 1
             self._note("undo", who, {"ids": list(ids)})
 

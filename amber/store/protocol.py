@@ -2,222 +2,77 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
-from amber.keys import Part, Snapshot
+from amber.keys import Snapshot
+from amber.store.records import (
+    Applied,
+    AssetRecord,
+    Audit,
+    Blob,
+    Cost,
+    Disowned,
+    Extent,
+    Failure,
+    FailureClass,
+    Invalidation,
+    Job,
+    JobState,
+    KeptPlan,
+    Lease,
+    Location,
+    Lookup,
+    NewTrace,
+    Pin,
+    PlanAction,
+    PlanState,
+    Trace,
+    TraceInput,
+    Usage,
+)
+from amber.store.upkeep import Upkeep
 from amber.store.wakeups import LocalWakeups, Wakeups
 
-#: Whose fault a failure was: of the asset, of the algorithm, or of the machine.
-FailureClass = Literal["input", "algorithm", "machine"]
-JobState = Literal["queued", "running", "failed"]
+__all__ = [
+    "Applied",
+    "AssetRecord",
+    "Audit",
+    "Blob",
+    "Blobs",
+    "Catalog",
+    "Cost",
+    "Disowned",
+    "Extent",
+    "Failure",
+    "FailureClass",
+    "Invalidation",
+    "Job",
+    "JobState",
+    "KeptPlan",
+    "Lease",
+    "Location",
+    "Lookup",
+    "NewTrace",
+    "Pin",
+    "PlanAction",
+    "PlanState",
+    "Store",
+    "Trace",
+    "TraceInput",
+    "Usage",
+]
 
 
-@dataclass(frozen=True)
-class Blob:
-    """Bytes named by their SHA-256."""
-
-    #: Hex SHA-256.
-    sha256: str
-    size_bytes: int
-
-
-@dataclass(frozen=True)
-class AssetRecord:
-    """A known asset: what its content says, and the title and labels that people gave it."""
-
-    #: The asset hash.
-    asset: str
-    title: str
-    duration_seconds: float
-    frame_count: int
-    width: int
-    height: int
-    #: Frames a second if the timing is constant, else None.
-    rate: Fraction | None
-    #: Whether only a part of the content could be read.
-    partial: bool = False
-    #: Other facts about the content (codecs, rotation), for people; in no key.
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    added_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Location:
-    """Where an asset was seen. Nothing of it is in any key."""
-
-    #: Absolute path, or another URI.
-    uri: str
-    asset: str
-    #: Hex SHA-256 of the whole file.
-    file_digest: str
-    size_bytes: int
-    #: Modification time when it was read, to notice a change without reading.
-    mtime_ns: int
-    #: Container name and tags.
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    #: Set when the file was found to hold something else.
-    changed: bool = False
-    seen_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Trace:
-    """A committed computation: recipe → value."""
-
-    #: Hex SHA-256 of what the value is made from; the feature's id.
-    recipe: str
-    algorithm: str
-    version: str
-    part: Part
-    #: Asset hashes, sorted.
-    assets: tuple[str, ...]
-    #: The generation of each asset, in their order.
-    generations: tuple[int, ...]
-    #: The algorithm's own settings as canonical JSON.
-    settings: str
-    #: The value: an Arrow IPC file.
-    value: Blob
-    #: Wall seconds that computing it took.
-    seconds: float
-    created_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class TraceInput:
-    """One edge of lineage: what entered a computation."""
-
-    parameter: str
-    #: Asset hashes of the input joined by "+".
-    label: str
-    #: Digest of the value (for the asset itself: the asset hash).
-    value: str
-    #: The feature that it was; None for the asset itself.
-    recipe: str | None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one computation took."""
-
-    seconds: float
-    cpu_seconds: float = 0.0
-    peak_memory_bytes: int = 0
-    bytes_read: int = 0
-
-
-@dataclass(frozen=True)
-class NewTrace:
-    """A computed value that wants to be committed; its blobs are stored already."""
-
-    trace: Trace
-    inputs: tuple[TraceInput, ...]
-    #: Files that the value names (an encode), besides the value's own blob.
-    files: tuple[Blob, ...]
-    cost: Cost
-    #: Why it was computed, in a sentence.
-    reason: str
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """The answer to a warm ask: the feature, if there is one, and the epoch it was read at."""
-
-    epoch: int
-    trace: Trace | None
-
-
-@dataclass(frozen=True)
-class Lease:
-    """A worker's right to compute a recipe; the fence is larger than that of every earlier lease."""
-
-    recipe: str
-    fence: int
-    #: `host:pid:start`, see amber.engine.leases.
-    owner: str
-    expires_at: float
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A remembered failure."""
-
-    recipe: str
-    #: Digest of the algorithm's source, and of the locations where it reads the asset itself.
-    fingerprint: str
-    failure_class: FailureClass
-    #: Name of the error's class, and its sentence.
-    error: str
-    message: str
-    attempts: int
-    #: Seconds since 1970 from which another attempt is made; None: never by itself.
-    retry_at: float | None
-    algorithm: str
-    assets: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One ask in flight, or one that failed."""
-
-    #: The resolved key.
-    key: str
-    algorithm: str
-    assets: tuple[str, ...]
-    state: JobState
-    owner: str
-    expires_at: float
-    #: Name of the error's class and its sentence, for a failed job.
-    error: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Invalidation:
-    """A record that disowns what (algorithm, version) made so far, for all assets (None) or some."""
-
-    id: int
-    algorithm: str
-    version: str
-    assets: tuple[str, ...] | None
-    reason: str
-    who: str
-    undone: bool = False
-
-
-@dataclass(frozen=True)
-class Disowned:
-    """What an invalidation shall cover."""
-
-    algorithm: str
-    version: str
-    #: None: all assets.
-    assets: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Audit:
-    """A note of something that somebody did to what is stored, or that the store did by itself."""
-
-    id: int
-    #: `invalidate`, `undo` or `heal`.
-    action: str
-    who: str
-    #: What was done to what, as a JSON object.
-    detail: Mapping[str, Any]
-    at: datetime | None = None
-
-
-class Catalog(Protocol):
+class Catalog(Upkeep, Protocol):
     """Rows: assets, features, leases, failures, invalidations. Every method is one transaction."""
 
     # assets
 
     def put_asset(self, asset: AssetRecord, *, frame_times: bytes | None = None) -> bool:
         """Record an asset; whether it was new. A known asset keeps its title, its labels and its frame times.
+
+        One that was taken down begins anew.
 
         Frame times are kept as they are given; None where they follow from the rate.
         """
@@ -314,17 +169,28 @@ class Catalog(Protocol):
 
         Raises:
             StaleLeaseError: The lease is no longer this one; nothing is written.
+            BlobCollectedError: A blob of it was collected after the lease was taken; nothing is written.
+            AssetForgottenError: One of its assets was taken down; nothing is written.
             FeatureNotFoundError: The lineage names a feature that is not committed; nothing is written.
         """
 
     # leases
 
     def take_lease(
-        self, recipe: str, owner: str, seconds: float, *, despite_fence: int | None = None
+        self,
+        recipe: str,
+        owner: str,
+        seconds: float,
+        *,
+        assets: Sequence[str] = (),
+        despite_fence: int | None = None,
     ) -> Lease | None:
         """Take the lease if nobody holds it, it has expired, or its fence is `despite_fence` (a holder known dead).
 
         An expired lease that nobody took is still its holder's: it can be renewed, and commits.
+
+        Raises:
+            AssetForgottenError: One of the assets was taken down.
         """
 
     def holder(self, recipe: str) -> Lease | None:
@@ -342,7 +208,7 @@ class Catalog(Protocol):
         """The remembered failure of a recipe."""
 
     def put_failure(self, failure: Failure) -> None:
-        """Remember a failure; a later one of the same recipe replaces it."""
+        """Remember a failure; a later one of the same recipe replaces it. None is remembered of an asset that was taken down."""
 
     def clear_failures(self, *, algorithm: str | None = None, asset: str | None = None) -> int:
         """Forget failures, all or those of an algorithm or asset (or both), and the failed jobs; how many failures.
@@ -351,7 +217,7 @@ class Catalog(Protocol):
         """
 
     def put_job(self, job: Job) -> None:
-        """Record an ask in flight; the same key replaces it."""
+        """Record an ask in flight; the same key replaces it. None is recorded of an asset that was taken down."""
 
     def job(self, key: str) -> Job | None:
         """The job of a resolved key."""
@@ -368,7 +234,7 @@ class Catalog(Protocol):
         """
 
     def undo(self, ids: Sequence[int], *, who: str) -> None:
-        """Flag records as undone and raise the epoch; those undone already stay so.
+        """Flag records as undone and raise the epoch; those undone already stay so. `undo_plan` does so by plan.
 
         Raises:
             NotFoundError: There is no record of an id; nothing is written.

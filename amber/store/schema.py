@@ -143,7 +143,7 @@ trace = Table(
         unique=True,
         comment="What it is made from, hashed; the feature's id.",
     ),
-    Column("making", Number, ForeignKey("making.id"), nullable=False, comment="How it was made."),
+    Column("making", Number, ForeignKey("making.id"), nullable=False, index=True, comment="How it was made."),
     Column("assets", LargeBinary, nullable=False, comment="The asset hashes, sorted, end to end."),
     Column("generations", Text, comment="The generation of each asset, spaces between; NULL if all are 0."),
     Column("sha256", Digest, nullable=False, index=True, comment="SHA-256 of the value (an Arrow IPC file)."),
@@ -255,6 +255,7 @@ lease = Table(
     Column("fence", BigInteger, nullable=False, comment="Larger than that of every earlier lease."),
     Column("owner", Text, nullable=False, comment="Who computes it."),
     Column("expires_at", Seconds, nullable=False, comment="When others may take over."),
+    Column("assets", LargeBinary, comment="The asset hashes, sorted, end to end; NULL if nobody said."),
     comment="Workers' rights to compute.",
 )
 
@@ -314,6 +315,9 @@ invalidation = Table(
     Column("who", Text, nullable=False, comment="By whom."),
     Column("undone", Boolean, nullable=False, comment="Whether it was taken back."),
     Column("made_at", Seconds, nullable=False, comment="When."),
+    Column(
+        "undo_ended_at", Seconds, comment="When what it disowned was dropped, so that it stays; NULL: not."
+    ),
     comment="What was disowned; rows are only added and flagged.",
 )
 
@@ -359,10 +363,67 @@ audit = Table(
     "audit",
     metadata,
     Column("id", Number, primary_key=True, comment="Row number."),
-    Column("action", Text, nullable=False, comment="`invalidate`, `undo` or `heal`."),
+    Column("action", Text, nullable=False, comment="`invalidate`, `undo`, `heal`, `forget` or `retain`."),
     Column("who", Text, nullable=False, comment="By whom."),
     Column("detail", Text, nullable=False, comment="What was done to what, as a JSON object."),
     Column("at", Seconds, nullable=False, comment="When."),
     comment="What was done to what is stored.",
     sqlite_autoincrement=True,
+)
+
+plan = Table(
+    "plan",
+    metadata,
+    Column("id", Text, primary_key=True, comment="Twelve hexadecimal digits."),
+    Column("action", Text, nullable=False, comment="`invalidate`, `forget` or `retain`."),
+    Column(
+        "everywhere", Boolean, nullable=False, comment="Whether it covers all assets; else see plan_asset."
+    ),
+    Column("reason", Text, nullable=False, comment="Why, in words."),
+    Column("who", Text, nullable=False, comment="Who made it."),
+    Column("body", Text, nullable=False, comment="What it would do, and what was counted, as a JSON object."),
+    Column("state", Text, nullable=False, comment="`planned`, `applied` or `undone`."),
+    Column("made_at", Seconds, nullable=False, comment="When it was made."),
+    Column("applied_at", Seconds, comment="When it was applied; NULL: not yet."),
+    comment="What somebody means to do, and has seen the cost of.",
+)
+
+plan_asset = Table(
+    "plan_asset",
+    metadata,
+    Column("plan", Text, ForeignKey("plan.id"), primary_key=True, comment="The plan."),
+    Column("asset", Digest, primary_key=True, comment="An asset that it covers."),
+    comment="The assets of plans that do not cover all.",
+    sqlite_with_rowid=False,
+)
+
+pin = Table(
+    "pin",
+    metadata,
+    Column("name", Text, primary_key=True, comment="A feature's id in hex, or `algorithm@version`."),
+    Column("reason", Text, nullable=False, comment="Why, in words."),
+    Column("who", Text, nullable=False, comment="By whom."),
+    Column("at", Seconds, nullable=False, comment="When."),
+    comment="What stays although newer versions supersede it.",
+)
+
+garbage = Table(
+    "garbage",
+    metadata,
+    Column("sha256", Digest, primary_key=True, comment="SHA-256 of a blob."),
+    Column("size_bytes", BigInteger, nullable=False, comment="How many bytes it has."),
+    Column("marked_at", Seconds, nullable=False, comment="When nothing needed it, or when it was collected."),
+    Column("fence", BigInteger, nullable=False, comment="The last one given out at that time."),
+    Column("collected", Boolean, nullable=False, comment="Whether its bytes were deleted."),
+    comment="Blobs that nothing needs, and those collected since the oldest lease was taken.",
+    sqlite_with_rowid=False,
+)
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("asset", Digest, primary_key=True, comment="The asset hash."),
+    Column("at", Seconds, nullable=False, comment="When it was taken down."),
+    comment="Assets that were taken down and not ingested again since, so that no late result brings them back.",
+    sqlite_with_rowid=False,
 )

@@ -48,6 +48,9 @@ _REPEATABLE = frozenset(
         "locations",
         "made_from",
         "mean_seconds",
+        "pins",
+        "plan",
+        "plans",
         "problems",
         "put_failure",
         "put_job",
@@ -57,6 +60,7 @@ _REPEATABLE = frozenset(
         "renew_leases",
         "take_lease",
         "traces_of",
+        "usage",
         "used_by",
     )
 )

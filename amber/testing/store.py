@@ -8,8 +8,10 @@ from amber.store.protocol import Blobs, Catalog, Disowned, Store
 from amber.store.verify import verify
 from amber.testing.assets import AssetTests
 from amber.testing.blobs import BlobsTests
+from amber.testing.collecting import CollectTests, ForgetTests, RetentionTests
 from amber.testing.commits import CommitTests, HealingTests
 from amber.testing.features import FeatureTests
+from amber.testing.plans import PlanTests
 from amber.testing.rows import FILM, CatalogTests, asset, digest, failed, job, kept, key_of
 from amber.testing.work import FailureTests, InvalidationTests, LeaseTests
 
@@ -98,6 +100,10 @@ class StoreTests(
     LeaseTests,
     FailureTests,
     InvalidationTests,
+    PlanTests,
+    ForgetTests,
+    CollectTests,
+    RetentionTests,
     NeighbourTests,
     VerifyTests,
 ):

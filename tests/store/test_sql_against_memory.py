@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from amber import keys
 from amber.errors import AmberError
+from amber.store import plans
 from amber.store.memory import MemoryCatalog
 from amber.store.open import open_store
-from amber.store.protocol import Blob, Catalog, Disowned, Lease, Location, NewTrace
+from amber.store.protocol import Blob, Catalog, Disowned, Lease, Location, NewTrace, Pin
 from amber.testing.rows import FILM, OTHER, asset, digest, failed, feature, job
 
 #: Histories to try.
@@ -50,15 +52,26 @@ def _empty_home() -> Path:
 def _plain(answer: Any) -> Any:
     """An answer without what differs from run to run: times."""
     if is_dataclass(answer) and not isinstance(answer, type):
-        moments = {"created_at", "added_at", "seen_at", "at", "expires_at"}
+        moments = {
+            "created_at",
+            "added_at",
+            "seen_at",
+            "at",
+            "expires_at",
+            "made_at",
+            "applied_at",
+            "undo_ended_at",
+        }
         return {name: value for name, value in asdict(answer).items() if name not in moments} | {
             "value": _plain(getattr(answer, "value", None)),
             "trace": _plain(getattr(answer, "trace", None)),
+            "plan": _plain(getattr(answer, "plan", None)),
+            "detail": _plain(getattr(answer, "detail", None)),
         }
     if isinstance(answer, list | tuple):
         return [_plain(one) for one in answer]
     if isinstance(answer, dict):
-        return {name: _plain(one) for name, one in answer.items()}
+        return {name: _plain(one) for name, one in answer.items() if name != "before"}
     return answer
 
 
@@ -67,17 +80,23 @@ class SqlAgainstMemory(RuleBasedStateMachine):
 
     leases = Bundle("leases")
     ids = Bundle("ids")
+    plan_ids = Bundle("plan_ids")
 
     def __init__(self) -> None:
         super().__init__()
         self._home = Path(tempfile.mkdtemp(prefix="amber-test-"))
         self._store = open_store(shutil.copytree(_empty_home(), self._home / "home"))
         self._memory: Catalog = MemoryCatalog()
+        self._patch = pytest.MonkeyPatch()
+        numbers = count()
+        # Both make a plan one after the other, and shall give it the same id.
+        self._patch.setattr(plans, "new_id", lambda: f"plan {next(numbers) // 2}")
 
     def teardown(self) -> None:
         for name in NAMES:
             self.look(name, KEYS[0])
         assert self._store.catalog.problems() == []
+        self._patch.undo()
         self._store.close()
         shutil.rmtree(self._home)
 
@@ -113,7 +132,10 @@ class SqlAgainstMemory(RuleBasedStateMachine):
         despite=st.none() | st.integers(1, 9),
     )
     def take_lease(self, name: str, seconds: float, despite: int | None) -> Lease | None:
-        found = self._both(lambda c: c.take_lease(digest(name), "tester", seconds, despite_fence=despite))
+        of = ASSETS[: len(name) % 2 + 1] if despite is None else ()
+        found = self._both(
+            lambda c: c.take_lease(digest(name), "tester", seconds, assets=of, despite_fence=despite)
+        )
         return found if isinstance(found, Lease) else None
 
     @rule(lease=leases, seconds=st.sampled_from([0.0, 600.0]))
@@ -151,7 +173,8 @@ class SqlAgainstMemory(RuleBasedStateMachine):
         despite = held.fence if held is not None else None
         lease = self._both(lambda c: c.take_lease(digest(name), "tester", 600.0, despite_fence=despite))
         new, epoch = self._new(name, value, made_from), self._epoch()
-        self._both(lambda c: c.commit(lease, new, key=key, epoch=epoch, lost=lost))
+        if isinstance(lease, Lease):
+            self._both(lambda c: c.commit(lease, new, key=key, epoch=epoch, lost=lost))
 
     @rule(key=key_names, name=names, back=epochs_back)
     def link(self, key: str, name: str, back: int) -> None:
@@ -168,6 +191,51 @@ class SqlAgainstMemory(RuleBasedStateMachine):
     @rule(number=ids | st.just(99))
     def undo(self, number: int) -> None:
         self._both(lambda c: c.undo([number], who="tester"))
+
+    @rule(
+        target=plan_ids,
+        algorithm=st.sampled_from(ALGORITHMS),
+        assets=st.none() | some_assets,
+        with_dependants=st.booleans(),
+        where=st.sampled_from([{}, {"x": "1"}]),
+    )
+    def plan(
+        self, algorithm: str, assets: tuple[str, ...] | None, with_dependants: bool, where: dict[str, str]
+    ) -> str:
+        target = Disowned(algorithm, "1", assets)
+        options: dict[str, Any] = {"with_dependants": with_dependants, "where": where if assets else {}}
+        made = self._both(lambda c: c.plan_invalidation(target, reason="x", who="tester", **options))
+        return str(made.id)
+
+    @rule(target=plan_ids, asset=st.sampled_from(ASSETS))
+    def plan_forget(self, asset: str) -> str:
+        return str(self._both(lambda c: c.plan_forget(asset, reason="x", who="tester")).id)
+
+    @rule(target=plan_ids, undo_seconds=st.sampled_from([0.0, 3600.0]))
+    def plan_retention(self, undo_seconds: float) -> str:
+        return str(self._both(lambda c: c.plan_retention(1, undo_seconds=undo_seconds, who="tester")).id)
+
+    @rule(plan_id=plan_ids | st.just("nothing"))
+    def apply_plan(self, plan_id: str) -> None:
+        self._both(lambda c: c.apply_plan(plan_id, who="tester"))
+
+    @rule(plan_id=plan_ids)
+    def undo_plan(self, plan_id: str) -> None:
+        self._both(lambda c: c.undo_plan(plan_id, who="tester"))
+
+    @rule(name=names, is_pinned=st.booleans())
+    def pin(self, name: str, is_pinned: bool) -> None:
+        pin = Pin(digest(name), "x", "tester")
+        self._both(lambda c: c.pin(pin) if is_pinned else c.unpin(pin.name))
+
+    @rule(value=values)
+    def mark(self, value: str) -> None:
+        self._both(lambda c: c.mark_garbage([Blob(value, 1234), Blob(digest("left over"), 3)]))
+
+    @rule()
+    def collect(self) -> None:
+        due = self._both(lambda c: c.garbage(0.0))
+        self._both(lambda c: c.collect([blob.sha256 for blob in due], lambda sha256: None))
 
     @rule(name=names, algorithm=st.sampled_from(ALGORITHMS), assets=some_assets)
     def fail(self, name: str, algorithm: str, assets: tuple[str, ...]) -> None:
@@ -213,6 +281,7 @@ class SqlAgainstMemory(RuleBasedStateMachine):
         self._both(lambda c: sorted({(blob.sha256, blob.size_bytes) for blob, _ in c.referenced_blobs()}))
         self._both(lambda c: [c.invalidations(), c.audits(), c.failure(recipe), c.holder(recipe)])
         self._both(lambda c: [c.assets(), c.assets({"x": "1"}), c.find_assets(FILM[:6])])
+        self._both(lambda c: [c.plans(), c.pins(), c.usage()])
         self._both(lambda c: [[c.locations(one) for one in ASSETS], c.location("/a")])
 
 

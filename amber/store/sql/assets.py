@@ -11,6 +11,7 @@ from amber.errors import AssetNotFoundError
 from amber.store.protocol import AssetRecord, Location
 from amber.store.rows import asset_of, digest_range, is_digest_prefix, location_of
 from amber.store.schema import asset as assets
+from amber.store.schema import forgotten
 from amber.store.schema import frame_times as recorded_times
 from amber.store.schema import label as labels
 from amber.store.schema import location as locations
@@ -39,6 +40,7 @@ class AssetRows(Session):
         }
         with self._writing() as connection:
             is_new = upsert(connection, assets, row)
+            connection.execute(delete(forgotten).where(forgotten.c.asset == key))
             if is_new:
                 _put_labels(connection, key, asset.labels)
             if is_new and frame_times is not None:

@@ -17,6 +17,8 @@ from amber.store.schema import trace_asset as assets
 from amber.store.schema import trace_file as files
 from amber.store.schema import trace_input as inputs
 from amber.store.schema import trace_subject as subjects
+from amber.store.sql.forgotten import check_none_forgotten
+from amber.store.sql.garbage import check_none_collected
 from amber.store.sql.session import Session, chunks, current_epoch, note, number_of, raise_epoch, upsert
 from amber.store.sql.traces import TRACES
 
@@ -65,7 +67,9 @@ class CommitRows(Session):
         recipe = new.trace.recipe
         with self._writing() as connection:
             is_linkable = current_epoch(connection, lock=True, to_raise=lost is not None) == epoch
+            check_none_forgotten(connection, new.trace.assets)
             _end_lease(connection, lease, recipe)
+            check_none_collected(connection, lease, (new.trace.value, *new.files))
             edges = [_input_row(connection, at, entry, new.trace) for at, entry in enumerate(new.inputs)]
             there = _find(connection, recipe)
             if there is None:

@@ -1,13 +1,15 @@
 """Remembered failures, and asks in flight."""
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Select, Table, delete, select
 
 from amber.store.protocol import Failure, Job
 from amber.store.rows import packed, unpacked
 from amber.store.schema import failure as failures
 from amber.store.schema import job as jobs
+from amber.store.sql.forgotten import forgotten_among
 from amber.store.sql.session import Session, upsert
 
 
@@ -32,18 +34,20 @@ class FailureRows(Session):
             "assets": packed(failure.assets),
         }
         with self._writing() as connection:
-            upsert(connection, failures, row, replacing=list(row))
+            if not forgotten_among(connection, failure.assets):
+                upsert(connection, failures, row, replacing=list(row))
 
     def clear_failures(self, *, algorithm: str | None = None, asset: str | None = None) -> int:
         """See the protocol."""
         with self._writing() as connection:
-            return clear(connection, algorithm, asset)
+            return clear(connection, algorithm, None if asset is None else (asset,))
 
     def put_job(self, job: Job) -> None:
         """See the protocol."""
         row: dict[str, Any] = {**vars(job), "key": bytes.fromhex(job.key), "assets": packed(job.assets)}
         with self._writing() as connection:
-            upsert(connection, jobs, row, replacing=list(row))
+            if not forgotten_among(connection, job.assets):
+                upsert(connection, jobs, row, replacing=list(row))
 
     def job(self, key: str) -> Job | None:
         """See the protocol."""
@@ -59,19 +63,26 @@ class FailureRows(Session):
             connection.execute(delete(jobs).where(jobs.c.key == bytes.fromhex(key)))
 
 
-def clear(connection: Connection, algorithm: str | None, asset: str | None) -> int:
-    """Forget the failures of an algorithm and an asset (None: of any), and the failed jobs; how many failures."""
+def clear(connection: Connection, algorithm: str | None, of: Collection[str] | None) -> int:
+    """Forget the failures of an algorithm and some assets (None: of any), and the failed jobs; how many failures."""
     wanted = select(failures.c.recipe, failures.c.assets)
     if algorithm is not None:
         wanted = wanted.where(failures.c.algorithm == algorithm)
     failed = select(jobs.c.key, jobs.c.assets).where(jobs.c.state == "failed")
-    recipes = [recipe for recipe, assets in connection.execute(wanted) if _covers(assets, asset)]
-    for recipe in sorted(recipes):
-        connection.execute(delete(failures).where(failures.c.recipe == recipe))
-    for key in sorted(key for key, assets in connection.execute(failed) if _covers(assets, asset)):
-        connection.execute(delete(jobs).where(jobs.c.key == key))
-    return len(recipes)
+    cleared = remove(connection, failures, wanted, of)
+    remove(connection, jobs, failed, of)
+    return cleared
 
 
-def _covers(assets: bytes, asset: str | None) -> bool:
-    return asset is None or asset in unpacked(assets)
+def remove(connection: Connection, table: Table, rows: Select[Any], of: Collection[str] | None) -> int:
+    """Remove those rows (primary key, assets) whose assets are among these, in the order of their keys; how many."""
+    covering = None if of is None else set(of)
+    [key] = table.primary_key.columns
+    found = [
+        name
+        for name, assets in connection.execute(rows)
+        if covering is None or (assets is not None and not covering.isdisjoint(unpacked(assets)))
+    ]
+    for name in sorted(found):
+        connection.execute(delete(table).where(key == name))
+    return len(found)

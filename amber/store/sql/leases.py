@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from amber.store.protocol import Lease
+from amber.store.rows import packed
 from amber.store.schema import lease as leases
+from amber.store.sql.forgotten import check_none_forgotten
 from amber.store.sql.session import Session, clock, next_number, upsert
 
 
@@ -16,11 +18,18 @@ class LeaseRows(Session):
     """
 
     def take_lease(
-        self, recipe: str, owner: str, seconds: float, *, despite_fence: int | None = None
+        self,
+        recipe: str,
+        owner: str,
+        seconds: float,
+        *,
+        assets: Sequence[str] = (),
+        despite_fence: int | None = None,
     ) -> Lease | None:
         """See the protocol."""
         key = bytes.fromhex(recipe)
         with self._writing(durable=False) as connection:
+            check_none_forgotten(connection, assets)
             # Those who only wait look without a lock, so they never keep the holder waiting.
             if _is_held(connection, key, despite_fence, lock=False):
                 return None
@@ -32,7 +41,8 @@ class LeaseRows(Session):
                 return None
             until = connection.execute(select(clock(connection) + seconds)).scalar_one()
             row = {"recipe": key, "fence": fence, "owner": owner, "expires_at": until}
-            upsert(connection, leases, row, replacing=("fence", "owner", "expires_at"))
+            row |= {"assets": packed(assets) if assets else None}
+            upsert(connection, leases, row, replacing=("fence", "owner", "expires_at", "assets"))
             return Lease(recipe, fence, owner, until)
 
     def holder(self, recipe: str) -> Lease | None:

@@ -1,0 +1,151 @@
+"""Blobs that nothing needs, what they take up that something needs, and what is kept in spite of newer versions."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, and_, delete, func, insert, select, union
+
+from amber.errors import BlobCollectedError
+from amber.store.records import Blob, Lease, Pin, Usage
+from amber.store.rows import digests, moment
+from amber.store.schema import garbage, lease, making, pin, sequence, trace, trace_file
+from amber.store.sql.session import Session, chunks, clock, current_epoch, upsert
+
+#: A lease that ended so long ago at least is no longer waited for.
+LEAST_PATIENCE_SECONDS = 60.0
+
+
+class GarbageRows(Session):
+    """The rows about blobs, as far as they are about no feature in particular."""
+
+    def mark_garbage(self, orphans: Sequence[Blob]) -> int:
+        """See the protocol."""
+        with self._writing() as connection:
+            now, fence = time.time(), _last_fence(connection)
+            marked = _marked(connection)
+            found = {bytes.fromhex(blob.sha256): blob.size_bytes for blob in orphans}
+            for some in chunks(sorted(marked - found.keys())):
+                connection.execute(delete(garbage).where(garbage.c.sha256.in_(some)))
+            # What was collected may have come back: then the row says so no longer.
+            for some in chunks(sorted(found.keys() - marked)):
+                connection.execute(delete(garbage).where(garbage.c.sha256.in_(some)))
+                rows = [
+                    {
+                        "sha256": one,
+                        "size_bytes": found[one],
+                        "marked_at": now,
+                        "fence": fence,
+                        "collected": False,
+                    }
+                    for one in some
+                ]
+                connection.execute(insert(garbage), rows)
+            return len(found.keys() - marked)
+
+    def garbage(self, grace_seconds: float) -> list[Blob]:
+        """See the protocol."""
+        with self._writing() as connection:
+            patience = max(grace_seconds, LEAST_PATIENCE_SECONDS)
+            over = select(lease.c.recipe).where(lease.c.expires_at < clock(connection) - patience)
+            for recipe in sorted(connection.execute(over).scalars()):
+                connection.execute(delete(lease).where(lease.c.recipe == recipe))
+            oldest = connection.execute(select(func.min(lease.c.fence))).scalar()
+            if oldest is None:
+                oldest = _last_fence(connection) + 1
+            is_settled = garbage.c.fence < oldest
+            connection.execute(delete(garbage).where(garbage.c.collected.is_(True), is_settled))
+            due = select(garbage.c.sha256, garbage.c.size_bytes).where(
+                garbage.c.collected.is_(False), is_settled, garbage.c.marked_at <= time.time() - grace_seconds
+            )
+            rows = connection.execute(due.order_by(garbage.c.sha256)).all()
+        return [Blob(sha256.hex(), size_bytes) for sha256, size_bytes in rows]
+
+    def collect(self, digests: Sequence[str], delete: Callable[[str], object]) -> list[str]:
+        """See the protocol."""
+        with self._writing() as connection:
+            current_epoch(connection, lock=True, to_raise=True)  # nobody commits until this is over
+            needed = needed_among(connection, digests)
+            gone = [sha256 for sha256 in digests if sha256 not in needed]
+            fence, now = _last_fence(connection), time.time()
+            for sha256 in gone:
+                delete(sha256)
+                row = {"sha256": bytes.fromhex(sha256), "size_bytes": 0, "marked_at": now, "fence": fence}
+                row |= {"collected": True}
+                upsert(connection, garbage, row, replacing=("marked_at", "fence", "collected"))
+        return gone
+
+    def pin(self, pin: Pin) -> bool:
+        """See the protocol."""
+        return self._changed_pin(pin.name, pin)
+
+    def unpin(self, name: str) -> bool:
+        """See the protocol."""
+        return self._changed_pin(name, None)
+
+    def _changed_pin(self, name: str, new: Pin | None) -> bool:
+        with self._writing() as connection:
+            was = connection.execute(delete(pin).where(pin.c.name == name)).rowcount > 0
+            if new is not None:
+                row = {"name": name, "reason": new.reason, "who": new.who, "at": time.time()}
+                connection.execute(insert(pin).values(row))
+            return was is (new is None)
+
+    def pins(self) -> list[Pin]:
+        """See the protocol."""
+        with self._reading() as connection:
+            rows = connection.execute(select(pin).order_by(pin.c.name)).all()
+        return [Pin(row.name, row.reason, row.who, moment(row.at)) for row in rows]
+
+    def usage(self) -> list[Usage]:
+        """See the protocol."""
+        kind = (making.c.algorithm, making.c.version)
+        values = select(*kind, trace.c.sha256, trace.c.size_bytes).join(making, making.c.id == trace.c.making)
+        files = (
+            select(*kind, trace_file.c.sha256, trace_file.c.size_bytes)
+            .select_from(trace_file)
+            .join(trace, trace.c.id == trace_file.c.trace)
+            .join(making, making.c.id == trace.c.making)
+        )
+        found = []
+        with self._reading() as connection:
+            for name, query in (("value", values), ("file", files)):
+                each = query.distinct().subquery()
+                total = select(each.c.algorithm, each.c.version, func.count(), func.sum(each.c.size_bytes))
+                rows = connection.execute(total.group_by(each.c.algorithm, each.c.version)).all()
+                found += [Usage(name, row[0], row[1], int(row[2]), int(row[3])) for row in rows]
+        return sorted(found, key=lambda used: (used.kind != "value", used.algorithm, used.version))
+
+
+def check_none_collected(connection: Connection, held: Lease, blobs: Sequence[Blob]) -> None:
+    """See that no blob was collected after the lease was taken: it may have been stored before that.
+
+    Raises:
+        BlobCollectedError: One was.
+    """
+    for some in chunks(digests(blob.sha256 for blob in blobs)):
+        late = and_(garbage.c.collected.is_(True), garbage.c.fence >= held.fence)
+        query = select(garbage.c.sha256).where(garbage.c.sha256.in_(some), late).limit(1)
+        for (sha256,) in connection.execute(query):
+            raise BlobCollectedError(
+                f"blob {sha256.hex()} was collected while the result that names it was computed"
+            )
+
+
+def needed_among(connection: Connection, asked: Sequence[str]) -> set[str]:
+    """Those of the blobs that a feature needs."""
+    found: set[str] = set()
+    for some in chunks(digests(asked)):
+        query = union(
+            select(trace.c.sha256).where(trace.c.sha256.in_(some)),
+            select(trace_file.c.sha256).where(trace_file.c.sha256.in_(some)),
+        )
+        found.update(sha256.hex() for (sha256,) in connection.execute(query))
+    return found
+
+
+def _last_fence(connection: Connection) -> int:
+    return int(connection.execute(select(sequence.c.number).where(sequence.c.name == "fence")).scalar_one())
+
+
+def _marked(connection: Connection) -> set[bytes]:
+    return set(connection.execute(select(garbage.c.sha256).where(garbage.c.collected.is_(False))).scalars())
