@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from amber.engine import invalidate
 from amber.engine.ask import Ask, Feature
 from amber.engine.engine import Engine, State
 from amber.engine.events import Listener, silent
@@ -15,8 +16,9 @@ from amber.errors import AmbiguousAssetError, AssetNotFoundError
 from amber.plan import Plan
 from amber.registry import Registry, load_algorithms
 from amber.settings import Settings
+from amber.store.collect import GRACE_SECONDS, Collected, collect
 from amber.store.open import open_store
-from amber.store.protocol import AssetRecord, Store, Trace
+from amber.store.protocol import Applied, AssetRecord, Audit, KeptPlan, Pin, Store, Trace
 from amber.store.verify import Report, verify
 
 #: An asset as people name it: its record, its hash or six digits of it, its title, or a path.
@@ -212,9 +214,97 @@ class Amber:
         found = self.asset(asset).asset if asset is not None else None
         return self.store.catalog.clear_failures(algorithm=algorithm, asset=found)
 
-    def verify(self) -> Report:
-        """Check every row and every blob."""
-        return verify(self.store)
+    # upkeep
+
+    def plan_invalidation(
+        self,
+        target: str,
+        *assets: AssetName,
+        where: Mapping[str, str] | None = None,
+        with_dependants: bool = False,
+        reason: str,
+        who: str | None = None,
+    ) -> KeptPlan:
+        """What disowning `ALGORITHM@VERSION` would cover; nothing is disowned before the plan is applied.
+
+        Args:
+            target: Algorithm and version, `shots@1`.
+            assets: Only of these; of all assets, unless given or chosen by label.
+            where: Only of the assets with all these labels.
+            with_dependants: Disown what the algorithms that depend on it made, too.
+            reason: In words, for the audit.
+            who: By whom; the user of this process, unless given.
+
+        Raises:
+            NotFoundError, UsageError: What is named does not exist or cannot be meant.
+        """
+        return invalidate.plan_invalidation(
+            self.store,
+            invalidate.named_version(self.registry, self.store, target),
+            assets=[self.asset(asset).asset for asset in assets],
+            where=where,
+            with_dependants=with_dependants,
+            reason=reason,
+            who=who,
+        )
+
+    def plan_forget(self, asset: AssetName, *, reason: str, who: str | None = None) -> KeptPlan:
+        """What taking an asset down would remove; nothing is removed before the plan is applied."""
+        return invalidate.plan_forget(self.store, self.asset(asset).asset, reason=reason, who=who)
+
+    def plan_retention(
+        self, versions: int, *, undo_seconds: float = invalidate.UNDO_SECONDS, who: str | None = None
+    ) -> KeptPlan:
+        """What dropping all but so many versions would remove; nothing is dropped before the plan is applied."""
+        return invalidate.plan_retention(self.store, versions, undo_seconds=undo_seconds, who=who)
+
+    def apply(self, plan: KeptPlan, *, who: str | None = None) -> Applied:
+        """Do what a plan says, or nothing.
+
+        Raises:
+            PlanStateError: It was applied already.
+            PlanDriftedError: What it covers is no longer what it said; says what.
+        """
+        return invalidate.apply_plan(self.store, plan.id, action=plan.action, who=who)
+
+    def undo(self, plan: KeptPlan, *, who: str | None = None) -> KeptPlan:
+        """Take an applied invalidation back; nothing is computed for that.
+
+        Raises:
+            PlanStateError: It cannot be taken back; says why.
+        """
+        return invalidate.undo_plan(self.store, plan.id, who=who)
+
+    def audits(self) -> list[Audit]:
+        """What was disowned, taken back, taken down, dropped and healed, oldest first."""
+        return self.store.catalog.audits()
+
+    def pin(self, name: str, *, reason: str, who: str | None = None) -> Pin:
+        """Keep a feature (by id or its first digits), or all of `ALGORITHM@VERSION`, from being superseded.
+
+        Raises:
+            NotFoundError, UsageError: What is named does not exist or cannot be meant.
+        """
+        chosen = Pin(self._pinnable(name), reason, who or invalidate.person())
+        self.store.catalog.pin(chosen)
+        return chosen
+
+    def unpin(self, name: str) -> bool:
+        """Take a pin away; whether there was one."""
+        return self.store.catalog.unpin(name) or self.store.catalog.unpin(self._pinnable(name))
+
+    def collect(self, grace_seconds: float = GRACE_SECONDS, *, dry_run: bool = False) -> Collected:
+        """Mark blobs that nothing needs, and delete those marked so long ago."""
+        return collect(self.store, grace_seconds, dry_run=dry_run)
+
+    def verify(self, *, sample: float = 1.0) -> Report:
+        """Check every row and every blob, or that part of the blobs."""
+        return verify(self.store, sample=sample)
+
+    def _pinnable(self, name: str) -> str:
+        if "@" in name:
+            return "@".join(invalidate.named_version(self.registry, self.store, name))
+        return self.why(name).trace.recipe
 
     def _ask(
         self,

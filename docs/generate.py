@@ -120,6 +120,7 @@ def cli_page() -> str:
     introduction = (
         "`--json` prints one stable document on stdout; progress and messages go to stderr.\n"
         "Exit codes: 0 done, 1 the request failed, 2 wrong usage, 3 not found, "
+        "4 planned and not applied (`invalidate`, `forget`, `gc --keep-versions`), "
         "130 interrupted (nothing is left half-written)."
     )
     return _page("Commands", introduction, sections)

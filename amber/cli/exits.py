@@ -5,7 +5,7 @@ from typing import Any
 from amber.cli.output import emit, say
 from amber.errors import AmberError, DeclarationError, NotFoundError, UsageError
 
-DONE, FAILED, WRONG_USAGE, NOT_FOUND, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, WRONG_USAGE, NOT_FOUND, PLANNED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 _INTERRUPTED = "interrupted; nothing is half-written, and the same command goes on from what is stored"
 

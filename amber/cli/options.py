@@ -37,3 +37,9 @@ UseOption = Annotated[
         "--use", metavar="TYPE=PRODUCER", help="Which algorithm shall produce a type, for this ask."
     ),
 ]
+ReasonOption = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; it stays in the audit.")
+]
+ApplyOption = Annotated[
+    str | None, typer.Option("--apply", metavar="PLAN_ID", help="Do what this plan says, if it still holds.")
+]
