@@ -10,6 +10,7 @@ from amber.errors import (
     InputFailedError,
     InvalidResultError,
     SourceLostError,
+    StoreUnavailableError,
     UsageError,
     WeightsDigestError,
     WeightsMissingError,
@@ -20,6 +21,8 @@ from amber.store.protocol import Failure, FailureClass
 #: Seconds before the second attempt after a machine's failure; each further one waits twice as long.
 FIRST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 3600.0
+#: A store that was away says nothing of the feature: soon after it is back, attempts are made again.
+LONGEST_AWAY_SECONDS = 30.0
 
 
 def classify(error: BaseException) -> FailureClass:
@@ -56,7 +59,10 @@ def remember(
     attempts = 1 + (before.attempts if before and before.fingerprint == made_with else 0)
     retry_at = None
     if failure_class == "machine":
-        retry_at = time.time() + min(FIRST_BACKOFF_SECONDS * 2 ** (attempts - 1), LONGEST_BACKOFF_SECONDS)
+        longest = (
+            LONGEST_AWAY_SECONDS if isinstance(error, StoreUnavailableError) else LONGEST_BACKOFF_SECONDS
+        )
+        retry_at = time.time() + min(FIRST_BACKOFF_SECONDS * 2.0 ** min(attempts - 1, 64), longest)
     return Failure(
         recipe=recipe,
         fingerprint=made_with,

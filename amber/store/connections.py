@@ -4,9 +4,10 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
+from amber.errors import StoreUnavailableError
 from amber.store.protocol import Catalog
 from amber.store.wakeups import Wakeups
 
@@ -29,24 +30,38 @@ class Pool(Generic[C]):
     Args:
         connect: Opens one.
         most: So many are open at once, and whoever comes then waits; any number unless given.
+        patience_seconds: For so long.
     """
 
-    def __init__(self, connect: Callable[[], C], most: int | None = None) -> None:
+    def __init__(
+        self, connect: Callable[[], C], most: int | None = None, patience_seconds: float = 0.0
+    ) -> None:
         self._connect = connect
         self._most = most
+        self._patience_seconds = patience_seconds
         self._idle: deque[C] = deque()
         self._turns = self._new_turns()
         self._pid = os.getpid()
 
     @contextmanager
     def lent(self) -> Iterator[C]:
-        """A connection for this thread alone; after an error it is not used again."""
+        """A connection for this thread alone; after an error it is not used again.
+
+        Raises:
+            StoreUnavailableError: All are in use, and have been for too long.
+        """
         if self._pid != os.getpid():
             _inherited.extend(self._idle)
             self._idle.clear()
             self._turns = self._new_turns()
             self._pid = os.getpid()
-        with self._turns:
+        turns = self._turns
+        if turns is not None and not turns.acquire(timeout=self._patience_seconds):
+            raise StoreUnavailableError(
+                f"all {self._most} connections of this process to the catalogue have been busy for "
+                f"{self._patience_seconds:.0f} s: ask again when it has less to do"
+            )
+        try:
             try:
                 connection = self._idle.pop()
             except IndexError:
@@ -57,9 +72,12 @@ class Pool(Generic[C]):
                 connection.close()
                 raise
             self._idle.append(connection)
+        finally:
+            if turns is not None:
+                turns.release()
 
-    def _new_turns(self) -> AbstractContextManager[object]:
-        return nullcontext() if self._most is None else threading.Semaphore(self._most)
+    def _new_turns(self) -> threading.Semaphore | None:
+        return None if self._most is None else threading.Semaphore(self._most)
 
     def close(self) -> None:
         """Close those that are idle."""

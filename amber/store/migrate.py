@@ -56,7 +56,7 @@ def migrate_postgres(url: str) -> bool:
 
     engine = postgres_engine(url)
     try:
-        with writing(engine, postgres.named(url)) as connection:
+        with writing(engine, postgres.named(url), upkeep=True) as connection:
             alone(connection, "amber migrate")
             driver = cast("postgres.Connection", connection.connection.dbapi_connection)
             found = postgres.revision(driver)

@@ -1,7 +1,8 @@
 """Connections to a catalogue on PostgreSQL, and what its errors mean."""
 
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Generator, Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
@@ -22,6 +23,11 @@ BUSY_SECONDS = 30
 MOST_CONNECTIONS = 8
 #: A worker that is stopped in a transaction keeps the others waiting for so long, which is less than they wait.
 STANDING_SECONDS = 10
+#: How long one statement may take, and how long upkeep of a whole catalogue may.
+STATEMENT_SECONDS, UPKEEP_SECONDS = 40, 3600
+#: A server that says nothing for so long, although an answer is due, counts as gone. What only reads waits for no other writer,
+#: so it gives up sooner.
+SILENT_SECONDS, SILENT_READ_SECONDS = 45.0, 15.0
 #: What a connection is opened with, unless the URL says otherwise. `read-write` passes standbys over: the epoch must come from
 #: the primary. The rest notices a server that vanished without a word.
 _DEFAULTS = {
@@ -35,15 +41,56 @@ _DEFAULTS = {
 }
 #: Nothing is computed within a transaction.
 _SETTINGS = (
-    f"SET lock_timeout = '{BUSY_SECONDS}s'; SET idle_in_transaction_session_timeout = '{STANDING_SECONDS}s'"
+    f"SET lock_timeout = '{BUSY_SECONDS}s'; SET idle_in_transaction_session_timeout = '{STANDING_SECONDS}s'; "
+    f"SET statement_timeout = '{STATEMENT_SECONDS}s'"
 )
 _TABLES = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+T = TypeVar("T")
 
 
-def connect(url: str) -> Connection:
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that breaks where its server says nothing for too long: half-open connections look alive for ever."""
+
+    #: How long an answer may keep us waiting without a byte of it.
+    silent_seconds: float = SILENT_SECONDS
+
+    def wait(self, gen: Generator[Any, Any, T], *how: Any, **more: Any) -> T:
+        """See the driver, which hands all its waiting to this."""
+        try:
+            return super().wait(_answered(gen, self.silent_seconds), *how, **more)
+        except _SilentError:
+            self.pgconn.finish()  # an answer that came later would be taken for that to another question
+            raise
+
+
+class _SilentError(psycopg.OperationalError):
+    """The server does not answer."""
+
+
+def _answered(gen: Generator[Any, Any, T], seconds: float) -> Generator[Any, Any, T]:
+    """The driver's steps of a question, until nothing has come for so many seconds."""
+    try:
+        wanted = next(gen)
+        end = time.monotonic() + seconds
+        while True:
+            ready = yield wanted
+            if ready:
+                end = time.monotonic() + seconds
+            elif time.monotonic() > end:
+                raise _SilentError(f"no answer for {seconds:.0f} s")
+            wanted = gen.send(ready)
+    except StopIteration as done:
+        answer: T = done.value
+        return answer
+
+
+def connect(url: str, *, silent_seconds: float | None = None) -> Connection:
     """A connection without a hidden BEGIN, for one thread at a time.
+
+    Args:
+        url: As AMBER_DATABASE_URL has it.
+        silent_seconds: How long it waits for an answer of which nothing comes; SILENT_SECONDS unless given.
 
     Raises:
         ConfigurationError: The URL cannot be understood.
@@ -57,7 +104,7 @@ def connect(url: str) -> Connection:
             "with %-codes for odd characters in the password"
         ) from None
     try:
-        return _opened(given)
+        return _opened(given, SILENT_SECONDS if silent_seconds is None else silent_seconds)
     except psycopg.Error as error:
         raise ConnectionLostError(
             f"the catalogue {named(url)} cannot be reached ({_sentence(error)}): see that the server runs, that the database "
@@ -65,8 +112,9 @@ def connect(url: str) -> Connection:
         ) from error
 
 
-def _opened(given: Mapping[str, Any]) -> Connection:
-    connection = psycopg.connect(**{**_DEFAULTS, **given}, autocommit=True)
+def _opened(given: Mapping[str, Any], silent_seconds: float) -> Connection:
+    connection = Connection.connect(**{**_DEFAULTS, **given}, autocommit=True)
+    connection.silent_seconds = silent_seconds
     try:
         connection.execute(_SETTINGS)
     except BaseException:
@@ -111,6 +159,7 @@ _MEANINGS: dict[str, tuple[type[StoreError], str]] = {
         StoreUnavailableError,
         f"has had another writer for {BUSY_SECONDS} s: wait until it is done, then ask again",
     ),
+    "57014": (StoreUnavailableError, "took too long to answer: ask again when it has less to do"),
     "53100": (StoreFullError, "has no space left: free some, then ask again"),
     "53": (
         StoreUnavailableError,

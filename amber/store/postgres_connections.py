@@ -8,8 +8,18 @@ import psycopg
 from psycopg import sql
 
 from amber.errors import ConnectionLostError, StoreUnavailableError
+from amber.store import postgres
 from amber.store.connections import Pool
-from amber.store.postgres import MOST_CONNECTIONS, Connection, connect, named, oldest_code, plain, revision
+from amber.store.postgres import (
+    BUSY_SECONDS,
+    MOST_CONNECTIONS,
+    Connection,
+    connect,
+    named,
+    oldest_code,
+    plain,
+    revision,
+)
 from amber.store.protocol import Catalog
 from amber.store.revisions import check_revision
 from amber.store.wakeups import CHANNEL, LISTEN_SECONDS, SharedWakeups
@@ -26,7 +36,9 @@ class PostgresConnections(Pool[Connection]):
     """
 
     def __init__(self, url: str) -> None:
-        super().__init__(lambda: connect(url), MOST_CONNECTIONS)
+        super().__init__(
+            lambda: connect(url, silent_seconds=postgres.SILENT_READ_SECONDS), MOST_CONNECTIONS, BUSY_SECONDS
+        )
         self._url = url
         self._written: dict[str, str] = {}
 

@@ -59,7 +59,7 @@ class LineageRows(Session):
         """See the protocol."""
         of_files = select(trace_file.c.sha256, trace_file.c.size_bytes, trace.c.recipe).join(trace)
         needed = union_all(select(trace.c.sha256, trace.c.size_bytes, trace.c.recipe), of_files)
-        with self._reading() as connection:
+        with self._reading(upkeep=True) as connection:
             named = {sha256: (size, recipe) for sha256, size, recipe in connection.execute(needed)}
         return ((Blob(sha256.hex(), size), recipe.hex()) for sha256, (size, recipe) in named.items())
 

@@ -28,7 +28,7 @@ class ProblemRows(Session):
 
     def problems(self) -> list[str]:
         """See the protocol."""
-        with self._reading() as connection:
+        with self._reading(upkeep=True) as connection:
             return [*_in_the_file(connection), *_dangling(connection), *_not_found(connection)]
 
 

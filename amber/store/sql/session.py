@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+from typing import cast as cast_type
 
 from sqlalchemy import (
     ColumnElement,
@@ -44,6 +45,8 @@ CHUNK = 500
 T = TypeVar("T")
 #: The option of a transaction that writes: whether it is on disk when it ends, or only safe from the death of processes.
 _DURABLE = "amber_durable"
+#: The option of one that looks at a whole catalogue, or changes its tables, and so takes what it takes.
+_UPKEEP = "amber_upkeep"
 
 
 def sqlite_engine(path: Path) -> Engine:
@@ -66,6 +69,7 @@ def sqlite_engine(path: Path) -> Engine:
 
 def postgres_engine(url: str) -> Engine:
     """An engine on a PostgreSQL database; a connection that broke while nobody used it is replaced before it is used."""
+    from amber.store import postgres
     from amber.store.postgres import BUSY_SECONDS, MOST_CONNECTIONS, connect
 
     engine = create_engine(
@@ -81,24 +85,33 @@ def postgres_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        durable = connection.get_execution_options().get(_DURABLE)
+        options = connection.get_execution_options()
+        durable, upkeep = options.get(_DURABLE), options.get(_UPKEEP, False)
+        driver = cast_type("postgres.Connection", connection.connection.dbapi_connection)
+        driver.silent_seconds = postgres.UPKEEP_SECONDS if upkeep else postgres.SILENT_SECONDS
         if durable is None:
             connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         else:
             connection.exec_driver_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
             if not durable:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        if upkeep:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{postgres.UPKEEP_SECONDS}s'")
 
     return engine
 
 
 @contextmanager
-def writing(engine: Engine, where: Path | str, *, durable: bool = True) -> Iterator[Connection]:
+def writing(
+    engine: Engine, where: Path | str, *, durable: bool = True, upkeep: bool = False
+) -> Iterator[Connection]:
     """A transaction that writes: all or nothing, one writer after the other.
 
     One that is not durable outlives its process, and a loss of power only together with a durable one after it.
+    One for upkeep takes as long as it takes; any other is given up where the database does not answer.
     """
-    with speaking_plainly(where), engine.execution_options(**{_DURABLE: durable}).begin() as connection:
+    options = {_DURABLE: durable, _UPKEEP: upkeep}
+    with speaking_plainly(where), engine.execution_options(**options).begin() as connection:
         yield connection
 
 
@@ -135,15 +148,16 @@ class Session:
         self._pid = os.getpid()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """One view of the database, whatever others write meanwhile."""
-        with speaking_plainly(self._where), self._connected().connect() as connection:
+    def _reading(self, *, upkeep: bool = False) -> Iterator[Connection]:
+        """One view of the database, whatever others write meanwhile; for upkeep, of all of it, as long as that takes."""
+        engine = self._connected().execution_options(**{_UPKEEP: upkeep})
+        with speaking_plainly(self._where), engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _writing(self, *, durable: bool = True) -> Iterator[Connection]:
+    def _writing(self, *, durable: bool = True, upkeep: bool = False) -> Iterator[Connection]:
         """All or nothing."""
-        with writing(self._connected(), self._where, durable=durable) as connection:
+        with writing(self._connected(), self._where, durable=durable, upkeep=upkeep) as connection:
             yield connection
 
     def _connected(self) -> Engine:
