@@ -20,7 +20,7 @@ class GarbageRows(Session):
 
     def mark_garbage(self, orphans: Sequence[Blob]) -> int:
         """See the protocol."""
-        with self._writing() as connection:
+        with self._writing(upkeep=True) as connection:
             now, fence = time.time(), _last_fence(connection)
             marked = _marked(connection)
             found = {bytes.fromhex(blob.sha256): blob.size_bytes for blob in orphans}
@@ -44,7 +44,7 @@ class GarbageRows(Session):
 
     def garbage(self, grace_seconds: float) -> list[Blob]:
         """See the protocol."""
-        with self._writing() as connection:
+        with self._writing(upkeep=True) as connection:
             patience = max(grace_seconds, LEAST_PATIENCE_SECONDS)
             over = select(lease.c.recipe).where(lease.c.expires_at < clock(connection) - patience)
             for recipe in sorted(connection.execute(over).scalars()):
@@ -107,7 +107,7 @@ class GarbageRows(Session):
             .join(making, making.c.id == trace.c.making)
         )
         found = []
-        with self._reading() as connection:
+        with self._reading(upkeep=True) as connection:
             for name, query in (("value", values), ("file", files)):
                 each = query.distinct().subquery()
                 total = select(each.c.algorithm, each.c.version, func.count(), func.sum(each.c.size_bytes))

@@ -33,7 +33,7 @@ class PlanRows(Session):
         who: str,
     ) -> KeptPlan:
         """See the protocol."""
-        with self._writing() as connection:
+        with self._writing(upkeep=True) as connection:
             detail = {"algorithm": target.algorithm, "version": target.version}
             detail |= {"with_dependants": with_dependants}  # type: ignore[dict-item]
             draft = _Draft(connection, "invalidate", target.assets, reason, who, where or {}, detail)
@@ -42,14 +42,14 @@ class PlanRows(Session):
 
     def plan_forget(self, asset: str, *, reason: str, who: str) -> KeptPlan:
         """See the protocol."""
-        with self._writing() as connection:
+        with self._writing(upkeep=True) as connection:
             detail = forget_detail(connection, asset)
             draft = _Draft(connection, "forget", (asset,), reason, who, {}, detail)
             return draft.keep(forget_counts(connection, asset))
 
     def plan_retention(self, versions: int, *, undo_seconds: float, who: str) -> KeptPlan:
         """See the protocol."""
-        with self._writing() as connection:
+        with self._writing(upkeep=True) as connection:
             before = time.time() - undo_seconds
             detail = {"keep_versions": versions, "before": before}
             detail |= retention_detail(connection, versions, before)
@@ -70,7 +70,7 @@ class PlanRows(Session):
 
     def apply_plan(self, plan_id: str, *, who: str) -> Applied:
         """See the protocol."""
-        with self._writing() as connection:
+        with self._writing(upkeep=True) as connection:
             before = _before_raising(connection)
             kept = _plan(connection, plan_id, lock=True)
             judging.check_appliable(kept)
