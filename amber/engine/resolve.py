@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from amber.algorithm import Source
@@ -12,6 +12,7 @@ from amber.engine import failures
 from amber.engine.compute import Entry, InputLostError, Task, compute
 from amber.engine.events import Listener, StepEvent
 from amber.engine.leases import LeaseKeeper
+from amber.engine.turns import Turns
 from amber.engine.values import Values
 from amber.errors import AmberError, AssetForgottenError, ConnectionLostError, StaleLeaseError
 from amber.keys import BLOCKS, Closure, Node, Snapshot, Step, recipe, subject
@@ -48,6 +49,8 @@ class Workshop:
     leases: LeaseKeeper
     #: Asset hash → the asset as an algorithm reads it.
     source: Callable[[str], Source]
+    #: Who of this process's threads cares for which recipe.
+    turns: Turns = field(default_factory=Turns)
 
 
 class Run:
@@ -139,18 +142,37 @@ class Run:
         return {BLOCKS: node.algorithm.result, **types}
 
     def _find_or_make(self, task: Task, key: str) -> Outcome:
-        with ExitStack() as leaving:
-            return self._found_or_made(task, key, leaving)
+        has_waited = False
+        while True:
+            with self._shop.turns.taken(task.recipe) as others:
+                if others is None:
+                    with ExitStack() as leaving:
+                        return self._found_or_made(task, key, leaving, has_waited)
+                if not has_waited:
+                    self._listener(StepEvent(task.step, "waiting"))
+                has_waited = True
+                others.wait()
+            found = self._found(task, key)
+            if found is not None:
+                return Outcome(task.step, found, "joined")
 
-    def _found_or_made(self, task: Task, key: str, leaving: ExitStack) -> Outcome:
-        catalog, wakeups = self._shop.store.catalog, self._shop.store.wakeups
+    def _found(self, task: Task, key: str) -> Trace | None:
+        """The committed value of a recipe, linked, if there is one whose bytes are there."""
+        catalog = self._shop.store.catalog
+        found = catalog.traces([task.recipe]).get(task.recipe)
+        if found is None or not self._is_usable(found):
+            return None
+        catalog.link(key, task.recipe, self._snapshot.epoch)
+        return found
+
+    def _found_or_made(self, task: Task, key: str, leaving: ExitStack, has_waited: bool) -> Outcome:
+        wakeups = self._shop.store.wakeups
         waiter: Waiter | None = None
         wait = FIRST_WAIT_SECONDS
         while True:
-            found = catalog.traces([task.recipe]).get(task.recipe)
-            if found is not None and self._is_usable(found):
-                catalog.link(key, task.recipe, self._snapshot.epoch)
-                return Outcome(task.step, found, "joined" if waiter else "linked")
+            found = self._found(task, key)
+            if found is not None:
+                return Outcome(task.step, found, "joined" if waiter or has_waited else "linked")
             failure = self._final_failure(task)
             if failure is not None:
                 raise failures.remembered_error(failure)
@@ -165,7 +187,8 @@ class Run:
                 if outcome is not None:
                     return outcome
             if waiter is None:
-                self._listener(StepEvent(task.step, "waiting"))
+                if not has_waited:
+                    self._listener(StepEvent(task.step, "waiting"))
                 waiter = leaving.enter_context(wakeups.waiting(task.recipe))
                 continue  # look once more, for what happened before it listened
             waiter.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all look at once

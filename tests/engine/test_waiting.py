@@ -1,7 +1,7 @@
 """Who waits for another worker is woken by what it does, and needs no luck to be."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -92,11 +92,11 @@ def test_a_failure_just_before_the_lease_was_taken_is_not_repeated(store: Store,
     first, second = (Engine(store, Registry(counting.algorithms())) for _ in range(2))
     take = second._leases.take
 
-    def take_after_the_other_failed(recipe: str) -> Lease | None:
+    def take_after_the_other_failed(recipe: str, assets: Sequence[str]) -> Lease | None:
         second._leases.take = take  # type: ignore[method-assign]
         with pytest.raises(AmberError, match="poisoned"):
             first.get(ask("numbers"))
-        return take(recipe)
+        return take(recipe, assets)
 
     second._leases.take = take_after_the_other_failed  # type: ignore[method-assign]
     with pytest.raises(AmberError, match="poisoned"):
@@ -128,3 +128,58 @@ def test_news_that_is_lost_costs_a_moment(store: Store, counting: Counting, in_t
     joined = join(deaf, counting, in_threads, lambda engine: engine.get(ask("numbers")))
     assert joined.value.number.tolist() == [7]
     assert counting.calls == ["numbers"]
+
+
+def test_threads_that_ask_one_engine_ask_the_store_once(
+    store: Store, counting: Counting, in_threads: InThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, looks = threading.Semaphore(0), []
+
+    def until_all_wait() -> None:
+        for _ in range(7):
+            assert waiting.acquire(timeout=30)
+
+    def listen(event: StepEvent) -> None:
+        if event.state == "waiting":
+            waiting.release()
+
+    counting.during = until_all_wait
+    engine = Engine(store, Registry(counting.algorithms()))
+    take = engine._leases.take
+    monkeypatch.setattr(engine._leases, "take", lambda *of: looks.append(of) or take(*of))
+    features = in_threads([lambda: engine.get(ask("numbers"), listen) for _ in range(8)])
+    assert {feature.trace.value.sha256 for feature in features} == {features[0].trace.value.sha256}
+    assert sorted(feature.hit for feature in features) == [False] * 8
+    assert counting.calls == ["numbers"]
+    assert len(looks) == 1, "who waits asks for no lease"
+
+
+def test_when_the_thread_that_computes_gives_up_another_one_takes_its_turn(
+    store: Store, counting: Counting, in_threads: InThreads
+) -> None:
+    started, waiting = threading.Event(), threading.Event()
+    numbers = iter([KeyboardInterrupt(), 8])
+
+    def interrupted_the_first_time() -> int:
+        started.set()
+        assert waiting.wait(30)
+        number = next(numbers)
+        if isinstance(number, BaseException):
+            raise number
+        return number
+
+    def listen(event: StepEvent) -> None:
+        if event.state == "waiting":
+            waiting.set()
+
+    def first() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            engine.get(ask("numbers"))
+
+    def second() -> Any:
+        assert started.wait(30)
+        return engine.get(ask("numbers"), listen)
+
+    counting.number = interrupted_the_first_time
+    engine = Engine(store, Registry(counting.algorithms()))
+    assert in_threads([first, second])[1].value.number.tolist() == [8]
