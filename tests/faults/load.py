@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.sharedctypes import Synchronized
@@ -31,6 +30,7 @@ from amber.store import objects, postgres
 from amber.store.open import open_store
 from amber.store.protocol import Store
 from amber.store.verify import verify
+from tests.faults.forking import forking
 from tests.servers.processes import PATIENCE_SECONDS, until
 
 #: A film that nobody has seen.
@@ -156,7 +156,7 @@ class Load:
     """
 
     def __init__(self, places: Places) -> None:
-        context = get_context("forkserver")
+        context = forking()
         self._over = context.Event()
         self._channels: list[Connection[Any, Any]] = []
         self._processes: list[ForkServerProcess] = []

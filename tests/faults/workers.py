@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -25,6 +24,7 @@ from amber.registry import Registry
 from amber.store import postgres
 from amber.store.open import open_store
 from amber.store.sql.commits import CommitRows
+from tests.faults.forking import forking
 from tests.servers.processes import PATIENCE_SECONDS
 
 #: A film that nobody has seen.
@@ -118,8 +118,8 @@ class Worker:
 
     def __init__(self, home: Path, database_url: str, machine: str) -> None:
         self._made_of = (home, database_url, machine)
-        self.channel, theirs = get_context("forkserver").Pipe()
-        self._process: ForkServerProcess = get_context("forkserver").Process(
+        self.channel, theirs = forking().Pipe()
+        self._process: ForkServerProcess = forking().Process(
             target=_work, args=(theirs, str(home), database_url, machine), daemon=True
         )
         self._process.start()

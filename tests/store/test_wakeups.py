@@ -1,6 +1,5 @@
 """Who waits is told of news, across threads and processes, by Redis and by PostgreSQL; news that is lost costs a moment."""
 
-import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,6 +10,7 @@ import pytest
 from amber.store.postgres_connections import PostgresWire
 from amber.store.redis_link import RedisLink, RedisWire
 from amber.store.wakeups import CHANNEL, TOLD_SECONDS, UNTOLD_SECONDS, LocalWakeups, SharedWakeups, Wire
+from tests.faults.forking import forking
 from tests.servers import valkey as server
 from tests.servers.postgres import Postgres
 from tests.servers.processes import PATIENCE_SECONDS, until
@@ -77,7 +77,7 @@ def test_another_process_is_told(wakeups: SharedWakeups, kind: str, url: str) ->
     with wakeups.waiting(RECIPE) as waiter:
         _is_told(wakeups)
         waiter.wait(0)  # told once for what it did not hear before
-        teller = multiprocessing.get_context("forkserver").Process(target=_tell, args=(kind, url))
+        teller = forking().Process(target=_tell, args=(kind, url))
         teller.start()
         assert waiter.wait(PATIENCE_SECONDS)
         teller.join(PATIENCE_SECONDS)
