@@ -17,7 +17,7 @@ from amber.engine.ask import Ask
 from amber.engine.engine import Engine
 from amber.keys import Closure, Node, Snapshot, canonical
 from amber.store.open import memory_store
-from amber.store.protocol import Disowned, Trace
+from amber.store.protocol import Disowned, Store, Trace
 from tests.engine.world import ASSET, ASSETS, OTHER, TYPES, Declared, World, unpacked
 from tests.unit.plainly import recipe_document
 
@@ -70,11 +70,11 @@ operations = st.lists(
 
 
 class History:
-    """Plays operations on an engine over a memory store, and checks every answer."""
+    """Plays operations on an engine, over a store in memory unless one is given, and checks every answer."""
 
-    def __init__(self, declared: dict[str, Declared], folder: Path) -> None:
+    def __init__(self, declared: dict[str, Declared], folder: Path, store: Store | None = None) -> None:
         self.world = World(declared, folder)
-        self.store = memory_store()
+        self.store = store or memory_store()
         self.engine = Engine(self.store, self.world.registry())
         self.disowned: dict[int, tuple[str, str, tuple[str, ...] | None, int]] = {}
 
