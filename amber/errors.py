@@ -17,6 +17,7 @@ AmberError
 │   ├── AmbiguousAssetError
 │   ├── SeveralFeaturesError
 │   ├── PlanStateError
+│   ├── EvaluationError
 │   └── ConfigurationError
 ├── NotFoundError               what was named does not exist
 │   ├── AlgorithmNotFoundError
@@ -119,6 +120,8 @@ class SeveralFeaturesError(UsageError):
 
 class PlanStateError(UsageError):
     """The plan cannot be applied or undone as it stands."""
+class EvaluationError(UsageError):
+    """What is to be evaluated is missing, or has no such score."""
 
 
 class ConfigurationError(UsageError):
