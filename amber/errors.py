@@ -120,6 +120,8 @@ class SeveralFeaturesError(UsageError):
 
 class PlanStateError(UsageError):
     """The plan cannot be applied or undone as it stands."""
+
+
 class EvaluationError(UsageError):
     """What is to be evaluated is missing, or has no such score."""
 

@@ -340,11 +340,13 @@ def environment_page() -> str:
 LAYERS: dict[str, tuple[str, ...]] = {
     "command line": ("amber/cli",),
     "Python entry": ("amber/client.py",),
+    "editing": ("amber/editing",),
     "engine": ("amber/engine",),
     "store": ("amber/store", "migrations"),
     "codec, registry, lock": ("amber/codec.py", "amber/registry.py", "amber/lock.py"),
     "keys, plan": ("amber/keys.py", "amber/plan.py"),
     "declaration": ("amber/algorithm.py", "amber/weights.py", "amber/progress.py"),
+    "evaluation": ("amber/evaluation",),
     "settings, errors": ("amber/settings.py", "amber/errors.py", "amber/__init__.py"),
     "conformance suite": ("amber/testing.py", "amber/testing"),
     "media access": ("jasper",),
