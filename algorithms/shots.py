@@ -58,10 +58,10 @@ def shots(
         cuts = cut_points(pictures, adaptive_threshold=adaptive_threshold, min_content=min_content)
         edges = [0, *cuts, scan.frame_count] if scan.frame_count else []
         times = [scan.times.time(edge) for edge in edges[:-1]] + [scan.times.duration]
-        return _between(edges, times, Fraction(short_seconds))
+        return shots_between(edges, times, Fraction(short_seconds))
 
 
-def _between(edges: Sequence[int], times: Sequence[Fraction], short_seconds: Fraction) -> Shots:
+def shots_between(edges: Sequence[int], times: Sequence[Fraction], short_seconds: Fraction) -> Shots:
     """The shots between neighbouring `edges`, which are frame indices that are shown at `times`."""
     seconds = np.array([float(time) for time in times], dtype=np.float64)
     lasts = [end - start for start, end in pairwise(times)]

@@ -153,7 +153,10 @@ class Input:
 
 @dataclasses.dataclass(frozen=True)
 class WeightsInput:
-    """A positional parameter that is a model, opened once per worker by `opener.open(path)`."""
+    """A positional parameter that is a model, opened once per worker by `opener.open(path)`.
+
+    None where the settings do not want it (`Weights(..., when=…)`).
+    """
 
     name: str
     opener: type
@@ -301,6 +304,11 @@ def _declare(function: Callable[P, R], name: str, version: str) -> Algorithm[P, 
             inputs.append(made)
         else:
             weights.append(made)
+    for one in weights:
+        if unknown := set(one.weights.when) - {setting.name for setting in settings}:
+            raise DeclarationError(
+                f"weights {one.name!r} of algorithm {name} depend on what is no setting: {', '.join(unknown)}"
+            )
     produced = hints.get("return")
     if produced is None or not is_result(produced):
         raise InvalidResultTypeError(
@@ -395,6 +403,8 @@ def _input(algorithm_name: str, name: str, hint: Any) -> Input | WeightsInput:
 
 
 def _weights_input(algorithm_name: str, name: str, opener: Any, weights: Weights) -> WeightsInput:
+    if weights.when:  # then the parameter may be None
+        opener = next((one for one in get_args(opener) if one is not types.NoneType), opener)
     if not weights.sha256 or not callable(getattr(opener, "open", None)):
         raise DeclarationError(
             f"weights {name!r} of algorithm {algorithm_name} are opened by {_described(opener)}, "

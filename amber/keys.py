@@ -86,8 +86,8 @@ class Node:
 
     @cached_property
     def weights(self) -> dict[str, str]:
-        """Parameter → declared digest of the weights."""
-        return {w.name: w.weights.sha256 for w in self.algorithm.weights}
+        """Parameter → declared digest of the weights, as far as these settings want them."""
+        return {w.name: w.weights.sha256 for w in self.algorithm.weights if w.weights.wanted(self.settings)}
 
     @cached_property
     def recipe_tails(self) -> dict[Part, str]:

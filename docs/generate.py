@@ -8,7 +8,7 @@ import dataclasses
 import importlib
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,13 @@ def _sentence(text: str | None) -> str:
 
 
 def field_comments(declared: type) -> dict[str, str]:
-    """Each field of a class → the `#:` comment above it; empty where there is none."""
+    """Each field of a class, inherited ones first → the `#:` comment above it; empty where there is none."""
+    bases = [base for base in declared.__mro__[:0:-1] if dataclasses.is_dataclass(base)]
+    found = {name: comment for base in bases for name, comment in _own_comments(base).items()}
+    return {**found, **_own_comments(declared)}
+
+
+def _own_comments(declared: type) -> dict[str, str]:
     source = inspect.cleandoc("\n" + inspect.getsource(declared))
     lines, (body,) = source.splitlines(), ast.parse(source).body
     assert isinstance(body, ast.ClassDef), f"{declared} is a class"
@@ -243,6 +249,12 @@ def algorithms_page() -> str:
     )
 
 
+def _when(settings: Mapping[str, object]) -> str:
+    """With which settings weights are wanted."""
+    wanted = " and ".join(f"`{name}={value}`" for name, value in settings.items())
+    return f" where {wanted}" if wanted else ""
+
+
 def _algorithm_sections(algorithm: Any) -> list[str]:
     from amber.codec import columns
 
@@ -262,7 +274,7 @@ def _algorithm_sections(algorithm: Any) -> list[str]:
     ]
     inputs = [f"{_arity(i.arity)}`{i.type.__name__}` as `{i.name}`" for i in algorithm.inputs]
     inputs += [
-        f"the weights `{w.weights.name}` (`{w.weights.sha256[:16]}…`) as `{w.name}`"
+        f"the weights `{w.weights.name}` (`{w.weights.sha256[:16]}…`) as `{w.name}`{_when(w.weights.when)}"
         for w in algorithm.weights
     ]
     resources = f"{algorithm.cpus:g} processors" if algorithm.cpus != 1 else "1 processor"

@@ -231,14 +231,17 @@ def check_algorithms() -> str:
 
 
 def check_weights() -> str:
-    """Every weights file is found and has its declared digest."""
+    """Every weights file that the default settings want is found and has its declared digest."""
     from amber.registry import load_algorithms
     from amber.settings import Settings
     from amber.weights import find_weights
 
     found = []
     for algorithm in load_algorithms(Settings.read().algorithms):
+        defaults = {setting.name: setting.default for setting in algorithm.settings}
         for entry in algorithm.weights:
+            if not entry.weights.wanted(defaults):
+                continue
             try:
                 find_weights(entry.weights, _home() / "weights")
             except AmberError as error:

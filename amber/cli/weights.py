@@ -20,11 +20,13 @@ app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 def weights(context: typer.Context, json: JsonOption = False) -> None:
     """List the weights of the loaded algorithms, and look whether each is there and has its digest.
 
+    Those that only other settings than the default ones want are listed and not looked for.
+
     Example: `amber weights`
     """
     if context.invoked_subcommand is not None:
         return
-    documents = [_document(entry) for entry in _of_loaded()]
+    documents = [_document(entry, is_default) for entry, is_default in _of_loaded()]
     if json:
         emit(documents)
     else:
@@ -33,23 +35,28 @@ def weights(context: typer.Context, json: JsonOption = False) -> None:
         raise typer.Exit(FAILED)
 
 
-def _of_loaded() -> "list[Weights]":
+def _of_loaded() -> "list[tuple[Weights, bool]]":
+    """The weights of the loaded algorithms, and whether any of these wants them with its default settings."""
     from amber.registry import load_algorithms
     from amber.settings import Settings
 
-    found: dict[tuple[str, str], Weights] = {}
+    found: dict[tuple[str, str], tuple[Weights, bool]] = {}
     for algorithm in load_algorithms(Settings.read().algorithms):
-        for entry in algorithm.weights:
-            found[entry.weights.name, entry.weights.sha256] = entry.weights
+        defaults = {setting.name: setting.default for setting in algorithm.settings}
+        for weights in (entry.weights for entry in algorithm.weights):
+            _, before = found.get((weights.name, weights.sha256), (weights, False))
+            found[weights.name, weights.sha256] = (weights, before or weights.wanted(defaults))
     return list(found.values())
 
 
-def _document(entry: "Weights") -> dict[str, Any]:
+def _document(entry: "Weights", is_default: bool) -> dict[str, Any]:
     from amber.errors import AmberError
     from amber.settings import Settings
     from amber.weights import find_weights
 
     document: dict[str, Any] = {"name": entry.name, "sha256": entry.sha256}
+    if not is_default:  # it may be large and far away: fetched by the first ask that wants it
+        return {**document, "when": dict(entry.when)}
     try:
         document["path"] = str(find_weights(entry, Settings.read().home / "weights"))
     except AmberError as error:
@@ -65,8 +72,16 @@ def _print(documents: list[dict[str, Any]]) -> None:
         return
     print_table(
         ["weights", "sha256", "found"],
-        [[d["name"], d["sha256"][:16] + "…", d.get("path") or d["problem"]] for d in documents],
+        [[d["name"], d["sha256"][:16] + "…", _found(d)] for d in documents],
     )
+
+
+def _found(document: dict[str, Any]) -> str:
+    """Where the file is, or why it is not looked for, or what is wrong."""
+    if "when" in document:
+        wanted = " and ".join(f"{name}={value}" for name, value in document["when"].items())
+        return f"looked for once it is asked for with {wanted}"
+    return str(document.get("path") or document["problem"])
 
 
 @app.command()

@@ -109,9 +109,16 @@ def _load(task: Task, store: Store, values: Values, source: Callable[[str], Sour
             continue
         loaded = {entry.input.label: _typed(entry, task.types[bound.parameter], values) for entry in entries}
         arguments[bound.parameter] = _arranged(bound.arity, task.step.assets, loaded)
-    for wanted in task.node.algorithm.weights:
-        arguments[wanted.name] = open_weights(wanted.weights, wanted.opener, store.scratch.parent / "weights")
+    arguments.update(opened(task.node, store.scratch.parent / "weights"))
     return arguments
+
+
+def opened(node: Node, cache: Path) -> dict[str, Any]:
+    """The models of a node by parameter; None for those that its settings do not want."""
+    return {
+        one.name: open_weights(one.weights, one.opener, cache) if one.weights.wanted(node.settings) else None
+        for one in node.algorithm.weights
+    }
 
 
 def _arranged(arity: str, assets: Sequence[str], loaded: Mapping[str, Any]) -> Any:

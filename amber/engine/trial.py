@@ -12,6 +12,7 @@ import pyarrow as pa
 from amber import codec
 from amber.algorithm import Algorithm, Arity, Each, Pair, Source
 from amber.engine.ask import Ask
+from amber.engine.compute import opened
 from amber.engine.engine import Engine
 from amber.engine.events import Listener, StepEvent, silent
 from amber.engine.failures import attempt_error
@@ -21,7 +22,6 @@ from amber.keys import Closure, Step
 from amber.progress import running
 from amber.registry import Registry, load_algorithms
 from amber.store.protocol import Store
-from amber.weights import open_weights
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,7 @@ def _arguments(
             Ask(wanted.step.algorithm, wanted.step.assets, None, settings, use), listener
         ).value
         arguments[wanted.parameter] = _arranged(arities[wanted.parameter], asset, value)
-    for weights in node.algorithm.weights:
-        cache = engine.store.scratch.parent / "weights"
-        arguments[weights.name] = open_weights(weights.weights, weights.opener, cache)
-    return arguments
+    return {**arguments, **opened(node, engine.store.scratch.parent / "weights")}
 
 
 def _arranged(arity: Arity, asset: str, value: Any) -> Any:

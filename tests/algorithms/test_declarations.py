@@ -7,7 +7,7 @@ from algorithms import ALGORITHMS
 
 
 def test_importing_the_algorithms_loads_no_heavy_library() -> None:
-    heavy = ("torch", "cv2", "av", "scenedetect")
+    heavy = ("torch", "cv2", "av", "scenedetect", "torchvision", "ai_edge_litert", "google.protobuf", "faiss")
     script = f"import sys, algorithms; print(*[name for name in {heavy!r} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert found.stdout.split() == []
@@ -26,6 +26,7 @@ def test_each_algorithm_reads_what_the_one_before_it_made() -> None:
         "shot_embeddings",
         "duplicate_groups",
         "match_pairs",
+        "shots_transnet",
     ]
     assert {a.name: [i.type.__name__ for i in a.inputs] for a in ALGORITHMS} == {
         "standard": ["Source"],
@@ -33,6 +34,7 @@ def test_each_algorithm_reads_what_the_one_before_it_made() -> None:
         "shot_embeddings": ["Standard", "Shots"],
         "duplicate_groups": ["ShotEmbeddings"],
         "match_pairs": ["Shots", "ShotEmbeddings", "DuplicateGroups"],
+        "shots_transnet": ["Standard"],
     }
 
 
@@ -43,4 +45,6 @@ def test_settings_have_their_documented_defaults() -> None:
         "shots.short_seconds": 0.5,
         "duplicate_groups.min_cosine": 0.8,
         "match_pairs.depth": 1000,
+        "shots_transnet.threshold": 0.5,
+        "shots_transnet.short_seconds": 0.5,
     }

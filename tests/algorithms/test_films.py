@@ -22,21 +22,11 @@ from jasper.errors import MediaIOError, TimelineConflictError
 from jasper.frames import FrameTimes
 from jasper.identity import identify
 from tests.algorithms.features import rows
+from tests.algorithms.films import source_of, standard_of
 from tests.algorithms.pictures import black, fade, film, scene
 from tests.jasper.making import ffmpeg
 
 SHARED = Path(__file__).parents[2] / "../shared"
-
-
-def _source(path: Path) -> Source:
-    return Source(identify(path).asset, (path,))
-
-
-def _standard(source: Source, folder: Path) -> Standard:
-    """The standard form, its files in `folder`."""
-    folder.mkdir(exist_ok=True)
-    with running(lambda done, total, unit: None, folder):
-        return standard(source)
 
 
 def _shots(found: Shots) -> list[tuple[int, int]]:
@@ -58,7 +48,7 @@ def conversation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def conversation_standard(conversation: Path) -> Standard:
-    return _standard(_source(conversation), conversation.parent / "standard")
+    return standard_of(source_of(conversation), conversation.parent / "standard")
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +80,7 @@ def test_a_location_that_changed_is_marked_and_the_next_one_is_read(
     text.write_text("no film any more")
     gone = tmp_path / "gone.mp4"
     marked: list[Path] = []
-    made = _standard(Source(asset, (gone, other, text, conversation), marked.append), tmp_path / "standard")
+    made = standard_of(Source(asset, (gone, other, text, conversation), marked.append), tmp_path / "standard")
     assert made.frame_count == 165
     assert marked == [other, text]
 
@@ -98,7 +88,7 @@ def test_a_location_that_changed_is_marked_and_the_next_one_is_read(
 def test_an_asset_whose_locations_are_all_gone_is_lost_with_reasons(tmp_path: Path) -> None:
     other = film(scene(9, 24), tmp_path / "other.mp4")
     with pytest.raises(SourceLostError, match=r"gone\.mp4.*other\.mp4: it holds something else now") as lost:
-        _standard(Source("0" * 64, (tmp_path / "gone.mp4", other)), tmp_path / "standard")
+        standard_of(Source("0" * 64, (tmp_path / "gone.mp4", other)), tmp_path / "standard")
     assert "amber ingest PATH" in str(lost.value)
 
 
@@ -119,11 +109,11 @@ def test_an_asset_of_sound_alone_is_not_taken_for_a_changed_location(tmp_path: P
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(16000))
     marked: list[Path] = []
-    film = _standard(Source(identify(path).asset, (path,), marked.append), tmp_path / "standard")
+    film = standard_of(Source(identify(path).asset, (path,), marked.append), tmp_path / "standard")
     assert (film.frame_count, film.has_audio) == (0, True)
     assert marked == []
     with pytest.raises(SourceLostError, match="it holds something else now"):
-        _standard(Source("0" * 64, (path,), marked.append), tmp_path / "standard")
+        standard_of(Source("0" * 64, (path,), marked.append), tmp_path / "standard")
     assert marked == [path]
 
 
@@ -134,7 +124,7 @@ def test_sound_alone_has_no_shots_and_every_feature_of_it_is_ready_and_empty(
     with wave.open(str(path), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(16000))
-    film = _standard(_source(path), tmp_path / "standard")
+    film = standard_of(source_of(path), tmp_path / "standard")
     found = shots(film)
     embedded = shot_embeddings(film, found, encoder)
     groups = duplicate_groups(embedded)
@@ -163,7 +153,7 @@ def test_a_film_between_black_bars_has_the_shots_and_embeddings_of_the_film(
     ffmpeg(
         "-i", conversation, "-vf", FRAMES[frame], "-c:v", "libx264", "-crf", 20, "-preset", "veryfast", barred
     )
-    other = _standard(_source(barred), tmp_path / "standard")
+    other = standard_of(source_of(barred), tmp_path / "standard")
     assert (other.picture_width, other.picture_height) != (other.proxy_width, other.proxy_height)
     shots_before, shots_after = shots(conversation_standard), shots(other)
     assert len(shots_after.start) == len(shots_before.start)
@@ -183,10 +173,10 @@ def test_the_recorded_frame_times_hold(tmp_path: Path) -> None:
     assert found.times is not None and found.rate is None
     recorded = FrameTimes(found.times.ticks + (np.arange(24) > 5), found.times.time_base)
     source = Source(found.asset, (path,), frame_times=recorded.to_bytes())
-    assert _standard(source, tmp_path / "standard").times() == recorded
+    assert standard_of(source, tmp_path / "standard").times() == recorded
     apart = FrameTimes(found.times.ticks + 100 * (np.arange(24) > 5), found.times.time_base)
     with pytest.raises(TimelineConflictError):
-        _standard(Source(found.asset, (path,), frame_times=apart.to_bytes()), tmp_path / "apart")
+        standard_of(Source(found.asset, (path,), frame_times=apart.to_bytes()), tmp_path / "apart")
 
 
 def test_a_source_without_any_location_is_lost() -> None:
@@ -210,7 +200,9 @@ def test_a_shot_of_exactly_the_shortest_length_is_not_short(conversation_standar
 @pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(25)])
 def test_half_a_second_is_measured_on_the_films_own_timeline(rate: Fraction, tmp_path: Path) -> None:
     pictures = [*scene(1, 30), *scene(2, 15), *scene(3, 30), *scene(4, 12), *scene(5, 13)]
-    found = shots(_standard(_source(film(pictures, tmp_path / "film.mp4", rate=rate)), tmp_path / "standard"))
+    found = shots(
+        standard_of(source_of(film(pictures, tmp_path / "film.mp4", rate=rate)), tmp_path / "standard")
+    )
     assert _shots(found) == [(0, 30), (30, 45), (45, 75), (75, 87), (87, 100)]
     assert found.is_short.tolist() == [False, False, False, True, rate > 26]
     assert found.end_seconds[-1] == pytest.approx(float(100 / rate))
@@ -218,8 +210,8 @@ def test_half_a_second_is_measured_on_the_films_own_timeline(rate: Fraction, tmp
 
 def test_a_film_of_black_is_one_shot(tmp_path: Path) -> None:
     found = shots(
-        _standard(
-            _source(film([*black(40), *black(40, noise=2)], tmp_path / "black.mp4")), tmp_path / "standard"
+        standard_of(
+            source_of(film([*black(40), *black(40, noise=2)], tmp_path / "black.mp4")), tmp_path / "standard"
         )
     )
     assert _shots(found) == [(0, 80)]
@@ -228,7 +220,7 @@ def test_a_film_of_black_is_one_shot(tmp_path: Path) -> None:
 def test_a_film_that_fades_in_and_out_is_one_shot(tmp_path: Path) -> None:
     pictures = [*black(6), *fade(scene(1, 24), start=0, end=1), *fade(scene(1, 24, first=24), start=1, end=0)]
     assert _shots(
-        shots(_standard(_source(film(pictures, tmp_path / "fades.mp4")), tmp_path / "standard"))
+        shots(standard_of(source_of(film(pictures, tmp_path / "fades.mp4")), tmp_path / "standard"))
     ) == [(0, 54)]
 
 
@@ -239,7 +231,7 @@ def test_the_hard_cuts_of_a_known_film_are_found(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         frames = islice(container.decode(video=0), 240)
         pictures = [frame.to_ndarray(format="rgb24", width=456, height=256) for frame in frames]
-    found = shots(_standard(_source(film(pictures, tmp_path / "start.mp4")), tmp_path / "standard"))
+    found = shots(standard_of(source_of(film(pictures, tmp_path / "start.mp4")), tmp_path / "standard"))
     assert _shots(found) == [(0, 30), (30, 180), (180, 240)]
 
 
@@ -261,7 +253,7 @@ def test_a_film_from_its_source_to_its_best_pairs(conversation_standard: Standar
 def test_embeddings_of_the_same_film_are_the_same_bytes(
     conversation: Path, encoder: Encoder, tmp_path: Path
 ) -> None:
-    films = [_standard(_source(conversation), tmp_path / name) for name in ("once", "again")]
+    films = [standard_of(source_of(conversation), tmp_path / name) for name in ("once", "again")]
     vectors = [shot_embeddings(one, shots(one), encoder).vectors for one in films]
     assert vectors[0].tobytes() == vectors[1].tobytes()
 
@@ -298,5 +290,5 @@ def test_joined_clips_cut_exactly_where_they_were_joined(container: str, tmp_pat
     joined = tmp_path / f"joined.{container}"
     ffmpeg("-f", "concat", "-safe", 0, "-i", tmp_path / "list.txt", "-c", "copy", joined)
     ends = np.cumsum(lengths).tolist()
-    found = _shots(shots(_standard(_source(joined), tmp_path / "standard")))
+    found = _shots(shots(standard_of(source_of(joined), tmp_path / "standard")))
     assert found == list(zip([0, *ends[:-1]], ends, strict=True))

@@ -120,23 +120,21 @@ def test_every_document_can_be_reached() -> None:
     assert unreachable - {"README.md", "CHANGELOG.md"} == set()
 
 
+def _requirements() -> list[str]:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    more = [*document["project"]["optional-dependencies"].values(), *document["dependency-groups"].values()]
+    return [*document["project"]["dependencies"], *(one for extra in more for one in extra)]
+
+
 def test_every_dependency_is_explained_and_no_other() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [
-        *project["dependencies"],
-        *(one for extra in project["optional-dependencies"].values() for one in extra),
-    ]
+    wanted = _requirements()
     names = {re.match(r"[\w-]+", requirement)[0] for requirement in wanted}  # type: ignore[index]
     explained = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs/dependencies.md").read_text(), re.MULTILINE)
     assert sorted(explained) == sorted(names)
 
 
 def test_every_dependency_is_pinned() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [
-        *project["dependencies"],
-        *(one for extra in project["optional-dependencies"].values() for one in extra),
-    ]
+    wanted = _requirements()
     pinned = dict(re.findall(r"^([\w-]+)==([\w.]+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     assert {re.match(r"[\w-]+", requirement)[0] for requirement in wanted} - pinned.keys() == set()  # type: ignore[index]
 
