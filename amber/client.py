@@ -11,12 +11,14 @@ from amber.engine.ask import Ask, Feature
 from amber.engine.engine import Engine, State
 from amber.engine.events import Listener, silent
 from amber.engine.ingest import Ingested, Progress, ingest, media_files, try_ingest
+from amber.engine.jobs import find_job
 from amber.engine.lineage import Lineage, lineage
 from amber.errors import AmbiguousAssetError, AssetNotFoundError
 from amber.plan import Plan
 from amber.registry import Registry, load_algorithms
 from amber.settings import Settings
 from amber.store.collect import GRACE_SECONDS, Collected, collect
+from amber.store.jobs import Job
 from amber.store.open import open_store
 from amber.store.protocol import Applied, AssetRecord, Audit, KeptPlan, Pin, Store, Trace
 from amber.store.verify import Report, verify
@@ -305,6 +307,27 @@ class Amber:
         if "@" in name:
             return "@".join(invalidate.named_version(self.registry, self.store, name))
         return self.why(name).trace.recipe
+
+    def jobs(self, *, ended: bool = False) -> list[Job]:
+        """The jobs that wait or run; with `ended`, all that are still known."""
+        return self.store.catalog.jobs(ended=ended)
+
+    def job(self, name: str) -> Job:
+        """The job whose id is, or begins with, `name` (six digits or more).
+
+        Raises:
+            JobNotFoundError: There is none, or there are several.
+        """
+        return find_job(self.store.catalog, name)
+
+    def cancel(self, name: str) -> Job:
+        """Cancel a job for everybody who asked for it; one that has ended stays as it is.
+
+        Raises:
+            JobNotFoundError: There is none, or there are several.
+        """
+        job = self.job(name)
+        return self.store.catalog.withdraw_job(job.key, None) or job
 
     def _ask(
         self,

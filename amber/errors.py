@@ -18,6 +18,9 @@ AmberError
 │   ├── SeveralFeaturesError
 │   ├── PlanStateError
 │   ├── EvaluationError
+│   ├── JobUnfitError
+│   ├── LocationRefusedError
+│   ├── TooLargeError
 │   └── ConfigurationError
 ├── NotFoundError               what was named does not exist
 │   ├── AlgorithmNotFoundError
@@ -25,7 +28,9 @@ AmberError
 │   ├── AssetNotFoundError
 │   │   └── AssetForgottenError
 │   ├── FeatureNotFoundError
-│   └── PlanNotFoundError
+│   ├── PlanNotFoundError
+│   ├── JobNotFoundError
+│   └── TokenNotFoundError
 ├── PlanDriftedError            what a plan covers is no longer what it said
 ├── ComputeError                a feature could not be computed
 │   ├── AlgorithmFailedError
@@ -33,7 +38,13 @@ AmberError
 │   ├── InvalidResultError
 │   ├── SourceLostError
 │   ├── WeightsMissingError
-│   └── WeightsDigestError
+│   ├── WeightsDigestError
+│   └── JobCancelledError
+├── ServiceError                a service does not do what was asked of it
+│   ├── TokenRefusedError
+│   ├── ScopeError
+│   ├── BusyError
+│   └── ServiceUnavailableError
 └── StoreError                  the store cannot do what was asked of it
     ├── BlobMissingError
     ├── BlobCorruptError
@@ -130,6 +141,18 @@ class ConfigurationError(UsageError):
     """The configuration (environment or amber.toml) cannot be used."""
 
 
+class JobUnfitError(UsageError):
+    """This process has not loaded exactly what the job was asked for with."""
+
+
+class LocationRefusedError(UsageError):
+    """The service may not read that place."""
+
+
+class TooLargeError(UsageError):
+    """The request is larger than the service takes."""
+
+
 class NotFoundError(AmberError):
     """What was named does not exist."""
 
@@ -162,6 +185,14 @@ class PlanDriftedError(AmberError):
     """What a plan covers is no longer what it said; make a new one."""
 
 
+class JobNotFoundError(NotFoundError):
+    """There is no such job."""
+
+
+class TokenNotFoundError(NotFoundError):
+    """There is no such access token."""
+
+
 class ComputeError(AmberError):
     """A feature could not be computed."""
 
@@ -188,6 +219,38 @@ class WeightsMissingError(ComputeError):
 
 class WeightsDigestError(ComputeError):
     """A weights file does not have the digest that was declared."""
+
+
+class JobCancelledError(ComputeError):
+    """The job was cancelled, as nobody wanted it any more."""
+
+
+class ServiceError(AmberError):
+    """The service does not do what was asked of it."""
+
+
+class TokenRefusedError(ServiceError):
+    """The service wants an access token, and this is none that it knows."""
+
+
+class ScopeError(ServiceError):
+    """The access token does not allow that."""
+
+
+class BusyError(ServiceError):
+    """The service has as much to do as it takes at once."""
+
+    retryable = True
+    #: After so many seconds it may be tried again.
+    retry_seconds: float = 1.0
+
+
+class ServiceUnavailableError(ServiceError):
+    """The service cannot be reached, or cannot answer now."""
+
+    retryable = True
+    #: After so many seconds it may be tried again.
+    retry_seconds: float = 1.0
 
 
 class StoreError(AmberError):

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from amber.errors import ConfigurationError
@@ -15,7 +15,21 @@ DEFAULT_ALGORITHMS = ("algorithms:ALGORITHMS",)
 #: Settings of rooms that this release does not have; it refuses them rather than pass them over.
 _NOT_YET = ("AMBER_RAY_ADDRESS",)
 #: What `amber.toml` may hold.
-_IN_TOML = ("home", "algorithms", "bindings", "database_url", "blobs_url", "redis_url", "copies_bytes")
+_IN_TOML = (
+    "home",
+    "algorithms",
+    "bindings",
+    "database_url",
+    "blobs_url",
+    "redis_url",
+    "copies_bytes",
+    "auth",
+    "media_roots",
+    "rate_limit",
+    "queue_limit",
+    "request_limit",
+    "upload_bytes",
+)
 #: How much of blobs that are elsewhere a machine keeps as files, unless it says otherwise.
 COPIES_BYTES = 20 << 30
 
@@ -43,6 +57,18 @@ class Settings:
     redis_url: str = field(default="", repr=False)
     #: How many bytes of blobs that are elsewhere this machine keeps as files. `AMBER_COPIES_BYTES`.
     copies_bytes: int = COPIES_BYTES
+    #: Whether the service wants access tokens: `off` or `token`. Beyond loopback it wants them always. `AMBER_AUTH`.
+    auth: Literal["off", "token"] = "off"
+    #: Folders that HTTP callers may name files of. `AMBER_MEDIA_ROOTS`, separated by colons.
+    media_roots: tuple[Path, ...] = ()
+    #: How many requests a second the service takes of one caller; 0: any number. `AMBER_RATE_LIMIT`.
+    rate_limit: int = 0
+    #: How many jobs may wait before the service takes no more. `AMBER_QUEUE_LIMIT`.
+    queue_limit: int = 10_000
+    #: How many requests the service answers at once; those that wait for a job count. `AMBER_REQUEST_LIMIT`.
+    request_limit: int = 2_000
+    #: The most bytes that one upload may have. `AMBER_UPLOAD_BYTES`.
+    upload_bytes: int = 500 << 30
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, *, home: Path | None = None) -> "Settings":
@@ -79,18 +105,43 @@ class Settings:
             ),
             blobs_url=variables.get("AMBER_BLOBS_URL") or _typed(document, "blobs_url", str),
             redis_url=variables.get("AMBER_REDIS_URL") or _typed(document, "redis_url", str),
-            copies_bytes=_bytes(variables.get("AMBER_COPIES_BYTES"))
-            or _typed(document, "copies_bytes", int)
-            or COPIES_BYTES,
+            copies_bytes=_number(variables, document, "copies_bytes", COPIES_BYTES),
+            auth=_auth(variables.get("AMBER_AUTH") or _typed(document, "auth", str) or "off"),
+            media_roots=_roots(variables.get("AMBER_MEDIA_ROOTS"), _typed(document, "media_roots", list)),
+            **{
+                name: _number(variables, document, name, getattr(cls, name))
+                for name in ("rate_limit", "queue_limit", "request_limit", "upload_bytes")
+            },
         )
 
 
-def _bytes(text: str | None) -> int | None:
+def _number(variables: Mapping[str, str], document: dict[str, Any], name: str, default: int) -> int:
+    variable = f"AMBER_{name.upper()}"
+    text = variables.get(variable)
     if not text:
-        return None
+        return int(_typed(document, name, int)) if name in document else default
     if not text.isdecimal():
-        raise ConfigurationError(f"AMBER_COPIES_BYTES must be a whole number of bytes; found {text!r}")
+        raise ConfigurationError(f"{variable} must be a whole number; found {text!r}")
     return int(text)
+
+
+def _auth(text: str) -> Literal["off", "token"]:
+    if text == "off":
+        return "off"
+    if text == "token":
+        return "token"
+    raise ConfigurationError(f"AMBER_AUTH is off or token; found {text!r}")
+
+
+def _roots(named: str | None, listed: list[Any]) -> tuple[Path, ...]:
+    """The folders, as they are really called."""
+    texts = named.split(os.pathsep) if named else listed
+    _check_texts("media_roots", texts)
+    roots = [Path(text).expanduser() for text in texts if text]
+    for root in roots:
+        if not root.is_absolute():
+            raise ConfigurationError(f"AMBER_MEDIA_ROOTS: {str(root)!r} is no absolute path")
+    return tuple(Path(os.path.realpath(root)) for root in roots)
 
 
 def _document(path: Path) -> dict[str, Any]:

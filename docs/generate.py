@@ -351,6 +351,7 @@ def environment_page() -> str:
 #: Layer → its modules, from those who ask down to those who are asked.
 LAYERS: dict[str, tuple[str, ...]] = {
     "command line": ("amber/cli",),
+    "service": ("amber/service",),
     "Python entry": ("amber/client.py",),
     "editing": ("amber/editing",),
     "engine": ("amber/engine",),

@@ -35,7 +35,7 @@ def algorithms(context: typer.Context, json: JsonOption = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from amber.cli.documents import algorithm_document
+    from amber.engine.documents import algorithm_document
 
     registry = _loaded()
     documents = [algorithm_document(registry, algorithm) for algorithm in _inputs_first(registry)]

@@ -23,6 +23,8 @@ COMMANDS: dict[str, str] = {
     "forget": "amber.cli.forget",
     "plans": "amber.cli.plans",
     "audit": "amber.cli.audit",
+    "jobs": "amber.cli.jobs",
+    "cancel": "amber.cli.cancel",
     "algorithms": "amber.cli.algorithms",
     "try": "amber.cli.try_",
     "weights": "amber.cli.weights",
@@ -31,6 +33,9 @@ COMMANDS: dict[str, str] = {
     "du": "amber.cli.du",
     "pin": "amber.cli.pin",
     "unpin": "amber.cli.unpin",
+    "serve": "amber.cli.serve",
+    "worker": "amber.cli.worker",
+    "token": "amber.cli.token",
     "doctor": "amber.cli.doctor",
     "migrate": "amber.cli.migrate",
 }

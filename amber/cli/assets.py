@@ -14,8 +14,8 @@ def assets(where: WhereOption = None, json: JsonOption = False) -> None:
 
     Example: `amber assets --where genre=animation`
     """
-    from amber.cli.documents import asset_document
     from amber.cli.session import opened, pairs
+    from amber.engine.documents import asset_document
 
     with opened() as amber:
         records = amber.assets(pairs("--where", where))

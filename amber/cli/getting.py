@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from amber.cli.exits import DONE, FAILED, error_document, report_error
-from amber.cli.output import emit, json_text, say, write_bytes
+from amber.cli.output import emit, say, write_bytes
 from amber.cli.session import Wanted, opened
+from amber.engine.texts import json_text
 from amber.errors import AmberError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _print(amber: "Amber", answers: Sequence[Answer], request: Request) -> None:
 
 
 def _document(amber: "Amber", given: Answer) -> dict[str, Any]:
-    from amber.cli.documents import failed_document, feature_document
+    from amber.engine.documents import failed_document, feature_document
 
     if given.feature is not None:
         return feature_document(amber.engine, given.ask, given.feature)
@@ -130,7 +131,7 @@ def _document(amber: "Amber", given: Answer) -> dict[str, Any]:
 
 
 def _encoded(features: "Sequence[Feature]", form: Format) -> bytes:
-    from amber.cli.rows import as_arrow, as_csv
+    from amber.engine.rows import as_arrow, as_csv
 
     return as_arrow(features) if form == "arrow" else as_csv(features)
 

@@ -55,8 +55,8 @@ def _files(paths: list[Path]) -> list[Path]:
 
 
 def _ingest(amber: "Amber", path: Path, get: str | None, watcher: "Watcher") -> dict[str, Any]:
-    from amber.cli.documents import feature_document, ingested_document
     from amber.engine.ask import Ask
+    from amber.engine.documents import feature_document, ingested_document
     from amber.errors import AmberError
 
     done = _read(amber, path, watcher)

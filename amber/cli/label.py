@@ -24,9 +24,9 @@ def label(
 
     Example: `amber label bbb genre=animation year=2008 --title "Big Buck Bunny"`
     """
-    from amber.cli.documents import asset_document
     from amber.cli.session import find_assets, opened, pairs
     from amber.cli.watching import watching
+    from amber.engine.documents import asset_document
 
     given = {name: value or None for name, value in pairs("a label", labels).items()}
     if not given and title is None:

@@ -39,9 +39,9 @@ def plan(
 
     Example: `amber plan match_pairs bbb --set duplicate_groups.min_cosine=0.9`
     """
-    from amber.cli.documents import plan_document
     from amber.cli.session import Wanted, opened
     from amber.cli.watching import watching
+    from amber.engine.documents import plan_document
 
     wanted = Wanted(algorithm, assets or (), where, version, settings, use)
     with opened() as amber:

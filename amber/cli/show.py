@@ -20,9 +20,9 @@ def show(asset: AssetArgument, json: JsonOption = False) -> None:
 
     Example: `amber show bbb`
     """
-    from amber.cli.documents import shown_document
     from amber.cli.session import find_assets, opened
     from amber.cli.watching import watching
+    from amber.engine.documents import shown_document
 
     with opened() as amber:
         with watching(as_json=json) as watcher:

@@ -35,8 +35,8 @@ def why(
 
     Example: `amber why 3f2a9c41d0b7`
     """
-    from amber.cli.documents import lineage_document
     from amber.cli.session import opened
+    from amber.engine.documents import lineage_document
 
     with opened() as amber:
         lineage = amber.why(feature)

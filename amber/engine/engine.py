@@ -1,28 +1,39 @@
 """The engine: answers asks from the store, and computes what is missing."""
 
-import time
+import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from amber.algorithm import Source
 from amber.engine import stored
 from amber.engine.ask import Ask, ComputedStep, Feature
+from amber.engine.claims import Claim, HandedBackError
 from amber.engine.events import Listener, StepEvent, silent
 from amber.engine.leases import LEASE_SECONDS, LeaseKeeper, is_dead, owner_name
+from amber.engine.orders import Order, job_of
 from amber.engine.planning import plan
 from amber.engine.resolve import Run, Workshop
 from amber.engine.values import Values
-from amber.errors import AmberError, BlobCorruptError, BlobMissingError, UsageError, VersionNotFoundError
+from amber.errors import (
+    AmberError,
+    BlobCorruptError,
+    BlobMissingError,
+    JobCancelledError,
+    StoreUnavailableError,
+    UsageError,
+    VersionNotFoundError,
+)
 from amber.keys import Closure, Snapshot, Step
 from amber.plan import Plan
 from amber.registry import Registry
-from amber.store.protocol import Job, Store, Trace
+from amber.store.jobs import Job
+from amber.store.protocol import UPLOADED, Store, Trace
 
 #: Absent, or how far a feature is; the five states are never mixed up.
 State = str
 STATES: tuple[State, ...] = ("absent", "queued", "running", "ready", "failed")
-_JOB_SECONDS = 24 * 3600.0
 #: Kinds of asks whose closure is kept.
 _MOST_CLOSURES = 1024
 
@@ -40,14 +51,15 @@ class Engine:
         self.store = store
         self.registry = registry
         self._values = Values(store.blobs)
-        self._leases = LeaseKeeper(store.catalog, lease_seconds)
-        self._shop = Workshop(store, self._values, self._leases, self._source)
+        #: Keeps the leases and claims of this process alive.
+        self.leases = LeaseKeeper(store.catalog, lease_seconds)
+        self._shop = Workshop(store, self._values, self.leases, self._source)
         self._closures: dict[tuple[object, ...], Closure] = {}
         self._snapshot: Snapshot | None = None
 
     def close(self) -> None:
         """Stop the heartbeat; the store stays open."""
-        self._leases.close()
+        self.leases.close()
 
     def get(self, ask: Ask, listener: Listener = silent) -> Feature:
         """The feature, computed if it is missing.
@@ -60,7 +72,7 @@ class Engine:
             closure = self.closure(ask)
         except VersionNotFoundError:
             return self._stored_version(ask)
-        snapshot, key, trace = self._look_up(closure, ask)
+        snapshot, key, trace = self.look_up(closure, ask)
         lost = None
         if trace is not None:
             try:
@@ -84,13 +96,10 @@ class Engine:
     def state(self, ask: Ask) -> State:
         """One of absent, queued, running, ready, failed."""
         closure = self.closure(ask)
-        _, key, trace = self._look_up(closure, ask)
+        _, key, trace = self.look_up(closure, ask)
         if trace is not None and self.store.blobs.present([trace.value.sha256]):
             return "ready"
-        job = self.store.catalog.job(key)
-        if job is None or job.state == "failed":
-            return "absent" if job is None else "failed"
-        return "queued" if job.state == "queued" or is_dead(job.owner) else "running"
+        return job_state(self.store.catalog.job(key))
 
     def closure(self, ask: Ask) -> Closure:
         """The ask's algorithms with every setting filled in; asks of the same kind share it."""
@@ -119,8 +128,11 @@ class Engine:
         self._snapshot = self.store.catalog.snapshot()
         return self._snapshot
 
-    def _look_up(self, closure: Closure, ask: Ask) -> tuple[Snapshot, str, Trace | None]:
-        """One statement if this process has the current snapshot; the epoch in its answer tells."""
+    def look_up(self, closure: Closure, ask: Ask) -> tuple[Snapshot, str, Trace | None]:
+        """The snapshot, the resolved key and the feature, if it is linked; its bytes are not looked at.
+
+        One statement if this process has the current snapshot; the epoch in its answer tells.
+        """
         step = self._step(closure, ask)
         snapshot = self._snapshot or self._fresh_snapshot()
         while True:
@@ -129,6 +141,14 @@ class Engine:
             if found.epoch == snapshot.epoch:
                 return snapshot, key, found.trace
             snapshot = self._fresh_snapshot()
+
+    def value_of(self, trace: Trace, result_type: type) -> Any:
+        """A stored value as its result type; its files are local copies.
+
+        Raises:
+            BlobMissingError, BlobCorruptError: It, or a file that it names, cannot be read.
+        """
+        return self._values.read(trace.value.sha256).typed(result_type)
 
     def _feature(self, closure: Closure, trace: Trace, **how: object) -> Feature:
         result_type = closure.nodes[closure.asked].algorithm.result
@@ -139,26 +159,68 @@ class Engine:
     def _resolve(
         self, closure: Closure, snapshot: Snapshot, ask: Ask, key: str, lost: str | None, listener: Listener
     ) -> Feature:
-        """Resolve under one snapshot, with a job that tells others how it stands."""
+        """Resolve under one snapshot, with a job that tells others how it stands; who asks for the same joins it."""
         step = self._step(closure, ask)
-        job = Job(key, ask.algorithm, step.assets, "queued", owner_name(), time.time() + _JOB_SECONDS)
-        self.store.catalog.put_job(job)
-
-        def listen(event: StepEvent) -> None:
-            if event.state == "started":
-                self.store.catalog.put_job(replace(job, state="running"))
-            listener(event)
-
+        asker = f"{owner_name()}|{uuid.uuid4().hex}"
+        self.store.catalog.ask_job(job_of(closure, step, snapshot), asker)
+        claimed = self.leases.claim(key=key)
+        claim = Claim(self.store, claimed) if claimed is not None else None
         try:
-            feature = self._run(Run(self._shop, closure, snapshot, listen), closure, step, lost)
+            with self.leases.claimed(claim):
+                run = Run(self._shop, closure, snapshot, _both(claim, listener))
+                feature = self._run(run, closure, step, lost)
         except AmberError as error:
-            failed = replace(job, state="failed", error=type(error).__name__, message=str(error))
-            self.store.catalog.put_job(failed)
+            if claim is not None:
+                claim.failed(error, asker=asker)
+            self._withdraw(key, asker)
             raise
         except BaseException:
-            self.store.catalog.end_job(key)
+            if claim is not None:
+                claim.hand_back()
+            self._withdraw(key, asker)
             raise
-        self.store.catalog.end_job(key)
+        if claim is not None:
+            claim.ready(feature.trace, _made(run), asker=asker)
+        else:
+            self._withdraw(key, asker)
+        self.store.wakeups.publish(key)
+        return feature
+
+    def _withdraw(self, key: str, asker: str) -> None:
+        """Want it no longer; nobody is left to read what became of a job that only this ask wanted."""
+        with suppress(StoreUnavailableError):
+            job = self.store.catalog.withdraw_job(key, asker)
+            if job is not None and job.state == "cancelled":
+                self.store.catalog.end_job(key)
+
+    def work(self, claim: Claim, order: Order, listener: Listener = silent) -> Feature | None:
+        """Do a job that was claimed, and write down what came of it; None if nobody wants it, or others shall do it.
+
+        Raises:
+            AmberError: The feature cannot be had; that is written down. Where the store is away, others shall try.
+        """
+        run = Run(self._shop, order.closure, order.snapshot, _both(claim, listener), claim.check)
+        try:
+            with self.leases.claimed(claim):
+                feature = self._run(run, order.closure, order.step, None)
+        except JobCancelledError:
+            return None
+        except HandedBackError:
+            claim.hand_back()
+            return None
+        except StoreUnavailableError:
+            claim.hand_back()
+            raise
+        except Exception as error:
+            claim.failed(error)
+            raise
+        except BaseException:
+            claim.hand_back()
+            raise
+        finally:
+            self.store.wakeups.publish(claim.job.key)
+        claim.ready(feature.trace, _made(run))
+        self.store.wakeups.publish(claim.job.key)
         return feature
 
     def _run(self, run: Run, closure: Closure, step: Step, lost: str | None) -> Feature:
@@ -167,7 +229,7 @@ class Engine:
             if lost is not None:
                 run.lose(lost)
             trace = run.resolve(step)
-            computed = tuple(ComputedStep(o.step, o.seconds) for o in run.made if o.how == "computed")
+            computed = tuple(ComputedStep(step, seconds) for step, seconds in _made(run))
             try:
                 return self._feature(closure, trace, computed=computed, hit=not run.made)
             except (BlobMissingError, BlobCorruptError):
@@ -176,12 +238,54 @@ class Engine:
 
     def _source(self, asset: str) -> Source:
         catalog = self.store.catalog
-        paths = tuple(Path(at.uri) for at in catalog.locations(asset))
-        return Source(asset, paths, lambda path: catalog.mark_changed(str(path)), catalog.frame_times(asset))
+        uris = {path: at.uri for at in catalog.locations(asset) if (path := self._local(at.uri)) is not None}
+        return Source(
+            asset, tuple(uris), lambda path: catalog.mark_changed(uris[path]), catalog.frame_times(asset)
+        )
+
+    def _local(self, uri: str) -> Path | None:
+        """Where a location can be read on this machine; None for an upload whose bytes are lost."""
+        if not uri.startswith(UPLOADED):
+            return Path(uri)
+        try:
+            return self.store.blobs.local_path(uri.removeprefix(UPLOADED))
+        except (BlobMissingError, BlobCorruptError):
+            return None
 
     def _stored_version(self, ask: Ask) -> Feature:
         """A feature of a version whose code is gone, read from what is stored."""
-        assert ask.version is not None, "only a named version can be unknown"
-        snapshot = self._fresh_snapshot()
-        trace = stored.find(self.store, self.registry, ask, ask.version, snapshot)
+        trace = self.find_stored(ask)
         return Feature(trace, self._values.read(trace.value.sha256), None)
+
+    def find_stored(self, ask: Ask) -> Trace:
+        """The feature of a version whose code is gone, by what is stored.
+
+        Raises:
+            NotFoundError, UsageError: There is none, or several of different settings are stored.
+        """
+        assert ask.version is not None, "only a named version can be unknown"
+        return stored.find(self.store, self.registry, ask, ask.version, self._fresh_snapshot())
+
+
+def job_state(job: Job | None) -> State:
+    """What a job says of a feature that is not stored; one whose worker died waits for another."""
+    if job is None or job.state in ("ready", "cancelled"):
+        return "absent"
+    return "queued" if job.state == "running" and is_dead(job.owner) else job.state
+
+
+def _both(claim: Claim | None, listener: Listener) -> Listener:
+    """Tells the job's row and whoever listens."""
+    if claim is None:
+        return listener
+
+    def listen(event: StepEvent) -> None:
+        listener(event)
+        claim.listen(event)
+
+    return listen
+
+
+def _made(run: Run) -> list[tuple[Step, float]]:
+    """What a run computed itself."""
+    return [(outcome.step, outcome.seconds) for outcome in run.made if outcome.how == "computed"]

@@ -22,6 +22,9 @@ class StepEvent:
     unit: str = ""
     #: For `computed`: wall seconds.
     seconds: float = 0.0
+    #: For `hit` and `linked`: what computing it took once, and the bytes that are not made again.
+    saved_seconds: float = 0.0
+    saved_bytes: int = 0
 
 
 Listener = Callable[[StepEvent], None]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from amber.errors import AmberError, UsageError
-from amber.store.protocol import AssetRecord, Location, Store
+from amber.store.protocol import UPLOADED, AssetRecord, Location, Store
 
 if TYPE_CHECKING:
     from jasper.frames import FrameTimes
@@ -93,15 +93,42 @@ def ingest(
     known = _untouched(store, absolute)
     if known is not None:
         return known
+    status = _status(absolute)
+    identity, is_new = _record(store, absolute, title or path.stem, progress)
+    store.catalog.put_location(_location(identity, str(absolute), status.st_mtime_ns))
+    return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
+
+
+def keep_upload(store: Store, path: Path, file_digest: str, *, title: str | None = None) -> Ingested:
+    """Record the asset of a file that was sent, and keep its bytes as a blob; the file is moved there.
+
+    Args:
+        store: Where it is recorded.
+        path: In the store's scratch folder.
+        file_digest: SHA-256 of the bytes that were sent.
+        title: For a new asset; the beginning of the digest, unless given.
+
+    Raises:
+        jasper.errors.MediaError: It is no media file; nothing is recorded.
+        AmberError: The store cannot record it.
+    """
+    identity, is_new = _record(store, path, title or f"upload {file_digest[:12]}", None)
+    assert identity.file_digest == file_digest, "what was sent is what lies on the disk"
+    blob = store.blobs.put_file(path)
+    store.catalog.put_location(_location(identity, f"{UPLOADED}{blob.sha256}", 0))
+    return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
+
+
+def _record(store: Store, path: Path, title: str, progress: Progress | None) -> "tuple[Identity, bool]":
+    """What a file holds, and whether it is new."""
     from jasper.sandbox import identify
 
-    status = _status(absolute)
-    identity = identify(absolute, progress=progress)
+    identity = identify(path, progress=progress)
     times = identity.times if identity.rate is None else None
     is_new = store.catalog.put_asset(
         AssetRecord(
             asset=identity.asset,
-            title=title or path.stem,
+            title=title,
             duration_seconds=identity.duration_seconds,
             frame_count=identity.frame_count,
             width=identity.width,
@@ -114,17 +141,18 @@ def ingest(
     )
     if not is_new and times is not None:
         identity.check_timeline(_recorded_times(store, identity.asset))
-    store.catalog.put_location(
-        Location(
-            uri=str(absolute),
-            asset=identity.asset,
-            file_digest=identity.file_digest,
-            size_bytes=identity.size_bytes,
-            mtime_ns=status.st_mtime_ns,
-            metadata={"container": identity.container, **identity.metadata},
-        )
+    return identity, is_new
+
+
+def _location(identity: "Identity", uri: str, mtime_ns: int) -> Location:
+    return Location(
+        uri=uri,
+        asset=identity.asset,
+        file_digest=identity.file_digest,
+        size_bytes=identity.size_bytes,
+        mtime_ns=mtime_ns,
+        metadata={"container": identity.container, **identity.metadata},
     )
-    return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
 
 
 def _facts(identity: "Identity") -> dict[str, Any]:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any, Protocol
 
 from amber.errors import StoreError, StoreUnavailableError
+from amber.store.jobs import Job
 from amber.store.protocol import Catalog, Lease
 
 #: How long a lease lasts without a heartbeat.
@@ -53,12 +55,23 @@ def owner_name() -> str:
 
 def is_dead(owner: str) -> bool:
     """Whether an owner is a process of this machine that has ended; False where that cannot be known."""
-    host, pid, started = owner.rsplit("|", 2)
-    return host == _host() and _started(int(pid)) != started
+    host, _, process = owner.partition("|")
+    pid, _, started = process.partition("|")
+    return host == _host() and pid.isdecimal() and _started(int(pid)) != started
+
+
+class Claimed(Protocol):
+    """Work on a job, which is told when somebody else has it."""
+
+    #: As it was claimed.
+    job: Job
+
+    def lose(self) -> None:
+        """Learn that the claim no longer stands."""
 
 
 class LeaseKeeper:
-    """Takes leases for this process and renews them in the background while they are held.
+    """Takes leases and claims jobs for this process, and renews both in the background while they are held.
 
     Args:
         catalog: Where leases are.
@@ -70,6 +83,7 @@ class LeaseKeeper:
         #: How long a lease lasts without a heartbeat.
         self.seconds = seconds
         self._held: dict[str, Lease] = {}
+        self._claims: dict[str, Claimed] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -90,14 +104,21 @@ class LeaseKeeper:
                 )
         return lease
 
+    def claim(self, **which: Any) -> Job | None:
+        """A job that can be claimed, or whose worker has died; see `JobCatalog.claim_job`."""
+        dead = self.dead_owners()
+        return self._catalog.claim_job(owner_name(), self.seconds, dead=dead, **which)
+
+    def dead_owners(self) -> list[str]:
+        """Processes of this machine that have ended with a job in hand."""
+        return [owner for owner in self._catalog.job_owners() if owner and is_dead(owner)]
+
     @contextmanager
     def held(self, lease: Lease) -> Iterator[None]:
         """Keep a lease alive within, and give it back at the end (a commit has ended it already)."""
         with self._lock:
             self._held[lease.recipe] = lease
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._beat, name="amber-leases", daemon=True)
-                self._thread.start()
+            self._start()
         try:
             yield
         finally:
@@ -106,15 +127,48 @@ class LeaseKeeper:
             with suppress(StoreUnavailableError):  # then it ends by itself, in its time
                 self._catalog.release_lease(lease)
 
+    @contextmanager
+    def claimed(self, claim: Claimed | None) -> Iterator[None]:
+        """Keep a claim on a job alive within; it is told if it no longer stands."""
+        if claim is None:
+            yield
+            return
+        with self._lock:
+            self._claims[claim.job.key] = claim
+            self._start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._claims.pop(claim.job.key, None)
+
+    def release_all(self) -> None:
+        """Give back every lease, as the last thing that this process does."""
+        with self._lock:
+            leases = list(self._held.values())
+        for lease in leases:
+            with suppress(StoreUnavailableError):
+                self._catalog.release_lease(lease)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._beat, name="amber-leases", daemon=True)
+            self._thread.start()
+
     def _beat(self) -> None:
         while not self._wake.wait(self.seconds / 3):
             with self._lock:
-                leases = list(self._held.values())
-            if leases:
-                try:
+                leases, claims = list(self._held.values()), list(self._claims.values())
+            try:
+                if leases:
                     self._catalog.renew_leases(leases, self.seconds)
-                except StoreError:
-                    continue  # the next beat tries again; a lease that ends meanwhile is refused at commit
+                if claims:
+                    standing = self._catalog.renew_jobs([claim.job for claim in claims], self.seconds)
+                    for claim in claims:
+                        if claim.job.key not in standing:
+                            claim.lose()
+            except StoreError:
+                continue  # the next beat tries again; a lease that ends meanwhile is refused at commit
 
     def close(self) -> None:
         """Stop the heartbeat."""

@@ -9,12 +9,19 @@ from typing import Any, Literal
 
 from amber.algorithm import Source
 from amber.engine import failures
+from amber.engine.claims import HandedBackError
 from amber.engine.compute import Entry, InputLostError, Task, compute
 from amber.engine.events import Listener, StepEvent
 from amber.engine.leases import LeaseKeeper
 from amber.engine.turns import Turns
 from amber.engine.values import Values
-from amber.errors import AmberError, AssetForgottenError, ConnectionLostError, StaleLeaseError
+from amber.errors import (
+    AmberError,
+    AssetForgottenError,
+    ConnectionLostError,
+    JobCancelledError,
+    StaleLeaseError,
+)
 from amber.keys import BLOCKS, Closure, Node, Snapshot, Step, recipe, subject
 from amber.plan import mark_missing
 from amber.progress import Reporter
@@ -61,13 +68,22 @@ class Run:
         closure: The ask's algorithms; computed once from the snapshot and never again.
         snapshot: The generations this ask sees, from its beginning to its end.
         listener: Told of every step.
+        check: Called now and then; what it raises ends the run and is no failure of the step at work.
     """
 
-    def __init__(self, workshop: Workshop, closure: Closure, snapshot: Snapshot, listener: Listener) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        closure: Closure,
+        snapshot: Snapshot,
+        listener: Listener,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self._shop = workshop
         self._closure = closure
         self._snapshot = snapshot
         self._listener = listener
+        self._check = check
         self._lost: set[str] = set()
         self.outcomes: dict[Step, Outcome] = {}
         #: What was not there when the ask came, in the order it was made.
@@ -107,7 +123,16 @@ class Run:
         self.outcomes[outcome.step] = outcome
         if outcome.how in ("computed", "joined"):
             self.made.append(outcome)
-        self._listener(StepEvent(outcome.step, outcome.how, seconds=outcome.seconds))
+        saved = outcome.trace if outcome.how in ("hit", "linked") else None
+        self._listener(
+            StepEvent(
+                outcome.step,
+                outcome.how,
+                seconds=outcome.seconds,
+                saved_seconds=saved.seconds if saved else 0.0,
+                saved_bytes=saved.value.size_bytes if saved else 0,
+            )
+        )
         return outcome.trace
 
     def _is_usable(self, trace: Trace) -> bool:
@@ -191,6 +216,7 @@ class Run:
                     self._listener(StepEvent(task.step, "waiting"))
                 waiter = leaving.enter_context(wakeups.waiting(task.recipe))
                 continue  # look once more, for what happened before it listened
+            self._check()
             waiter.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all look at once
             wait = min(wait * 1.5, wakeups.longest_seconds)
 
@@ -209,9 +235,10 @@ class Run:
                 made = compute(
                     task, self._shop.store, self._shop.values, self._shop.source, self._reporter(task.step)
                 )
-            except (InputLostError, StaleLeaseError):
+            except (InputLostError, StaleLeaseError, JobCancelledError, HandedBackError):
                 raise
             except Exception as error:
+                self._check()  # who is stopped from within may fail in its own way
                 raise self._failed(task, error) from error
             reason = "its stored bytes were lost" if before is not None else self._reason(task)
             new = NewTrace(

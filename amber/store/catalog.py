@@ -7,11 +7,13 @@ from amber.store.sql.commits import CommitRows
 from amber.store.sql.failures import FailureRows
 from amber.store.sql.garbage import GarbageRows
 from amber.store.sql.invalidations import InvalidationRows
+from amber.store.sql.jobs import JobRows
 from amber.store.sql.leases import LeaseRows
 from amber.store.sql.lineage import LineageRows
 from amber.store.sql.plans import PlanRows
 from amber.store.sql.problems import ProblemRows
 from amber.store.sql.session import postgres_engine, sqlite_engine
+from amber.store.sql.tokens import TokenRows
 from amber.store.sql.traces import TraceRows
 
 
@@ -21,6 +23,8 @@ class SqlCatalog(
     CommitRows,
     LeaseRows,
     FailureRows,
+    JobRows,
+    TokenRows,
     InvalidationRows,
     LineageRows,
     ProblemRows,

@@ -1,6 +1,5 @@
 """A catalogue in memory: the protocol's definition in its plainest form, and a quick one for tests."""
 
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,9 +13,11 @@ from amber.errors import (
     StaleLeaseError,
 )
 from amber.keys import Snapshot
+from amber.store.memory_jobs import JobsInMemory
 from amber.store.memory_rows import Rows
-from amber.store.memory_upkeep import MemoryUpkeep
+from amber.store.memory_tokens import TokensInMemory
 from amber.store.protocol import (
+    UPLOADED,
     AssetRecord,
     Audit,
     Blob,
@@ -24,7 +25,6 @@ from amber.store.protocol import (
     Disowned,
     Failure,
     Invalidation,
-    Job,
     Lease,
     Location,
     Lookup,
@@ -35,12 +35,12 @@ from amber.store.protocol import (
 from amber.store.rows import is_digest_prefix, snapshot_of
 
 
-class MemoryCatalog(MemoryUpkeep):
+class MemoryCatalog(TokensInMemory, JobsInMemory):
     """A catalogue that ends with its process; every method holds one lock."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._rows = Rows()
-        self._lock = threading.RLock()
 
     # assets
 
@@ -302,7 +302,7 @@ class MemoryCatalog(MemoryUpkeep):
         held = self._rows.leases.get(lease.recipe)
         return held is not None and held.fence == lease.fence
 
-    # failures and jobs
+    # failures
 
     def failure(self, recipe: str) -> Failure | None:
         """See the protocol."""
@@ -325,28 +325,8 @@ class MemoryCatalog(MemoryUpkeep):
             ]
             for recipe in cleared:
                 del self._rows.failures[recipe]
-            self._rows.jobs = {
-                key: job
-                for key, job in self._rows.jobs.items()
-                if job.state != "failed" or (asset is not None and asset not in job.assets)
-            }
+            self._clear_failed_jobs(asset)
             return len(cleared)
-
-    def put_job(self, job: Job) -> None:
-        """See the protocol."""
-        with self._lock:
-            if not self._rows.forgotten.keys() & set(job.assets):
-                self._rows.jobs[job.key] = job
-
-    def job(self, key: str) -> Job | None:
-        """See the protocol."""
-        with self._lock:
-            return self._rows.jobs.get(key)
-
-    def end_job(self, key: str) -> None:
-        """See the protocol."""
-        with self._lock:
-            self._rows.jobs.pop(key, None)
 
     # invalidations
 
@@ -410,7 +390,13 @@ class MemoryCatalog(MemoryUpkeep):
         """See the protocol."""
         with self._lock:
             commits = list(self._rows.commits.values())
-        named = {
+            seen = list(self._rows.locations.values())
+        uploads = {
+            at.file_digest: (Blob(at.file_digest, at.size_bytes), at.asset)
+            for at in seen
+            if at.uri.startswith(UPLOADED)
+        }
+        named = uploads | {
             blob.sha256: (blob, new.trace.recipe) for new in commits for blob in (new.trace.value, *new.files)
         }
         return iter(named.values())

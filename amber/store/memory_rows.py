@@ -9,7 +9,6 @@ from amber.store.records import (
     Audit,
     Failure,
     Invalidation,
-    Job,
     KeptPlan,
     Lease,
     Location,
@@ -32,7 +31,6 @@ class Rows:
     seconds: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
-    jobs: dict[str, Job] = field(default_factory=dict)
     invalidations: list[Invalidation] = field(default_factory=list)
     audits: list[Audit] = field(default_factory=list)
     #: Recipe → the number of its commit; and the latest number.

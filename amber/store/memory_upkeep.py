@@ -14,6 +14,7 @@ from amber.store import plans as judging
 from amber.store.memory_rows import GarbageRow, PlanRow, Rows
 from amber.store.plans import Counted, Counts, Moment, summed
 from amber.store.records import (
+    UPLOADED,
     Applied,
     Audit,
     Blob,
@@ -47,6 +48,10 @@ class MemoryUpkeep(ABC):
     @abstractmethod
     def clear_failures(self, *, algorithm: str | None = None, asset: str | None = None) -> int:
         """See the protocol."""
+
+    @abstractmethod
+    def _end_jobs_of(self, asset: str) -> None:
+        """End the jobs of an asset."""
 
     # plans
 
@@ -272,8 +277,9 @@ class MemoryUpkeep(ABC):
             if not named or asset in named:
                 del rows.leases[recipe]
         rows.failures = {key: one for key, one in rows.failures.items() if asset not in one.assets}
-        rows.jobs = {key: one for key, one in rows.jobs.items() if asset not in one.assets}
-        blobs = self._drop(self._made_with(asset))
+        self._end_jobs_of(asset)
+        uploads = self._uploads(asset)
+        blobs = tuple(sorted((*self._drop(self._made_with(asset)), *uploads), key=lambda blob: blob.sha256))
         rows.assets.pop(asset, None)
         rows.frame_times.pop(asset, None)
         rows.locations = {uri: at for uri, at in rows.locations.items() if at.asset != asset}
@@ -386,7 +392,13 @@ class MemoryUpkeep(ABC):
             return gone
 
     def _needed(self) -> set[str]:
-        return {blob.sha256 for new in self._rows.commits.values() for blob in _blobs(new)}
+        made = {blob.sha256 for new in self._rows.commits.values() for blob in _blobs(new)}
+        return made | {blob.sha256 for blob in self._uploads()}
+
+    def _uploads(self, asset: str | None = None) -> list[Blob]:
+        """The bytes of uploads that are kept, all or those of an asset."""
+        seen = [at for at in self._rows.locations.values() if at.uri.startswith(UPLOADED)]
+        return [Blob(at.file_digest, at.size_bytes) for at in seen if asset in (None, at.asset)]
 
     def pin(self, pin: Pin) -> bool:
         """See the protocol."""

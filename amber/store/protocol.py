@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from amber.keys import Snapshot
+from amber.store.jobs import JobCatalog
 from amber.store.records import (
+    UPLOADED,
     Applied,
     AssetRecord,
     Audit,
@@ -17,8 +19,6 @@ from amber.store.records import (
     Failure,
     FailureClass,
     Invalidation,
-    Job,
-    JobState,
     KeptPlan,
     Lease,
     Location,
@@ -31,10 +31,12 @@ from amber.store.records import (
     TraceInput,
     Usage,
 )
+from amber.store.tokens import TokenCatalog
 from amber.store.upkeep import Upkeep
 from amber.store.wakeups import LocalWakeups, Wakeups
 
 __all__ = [
+    "UPLOADED",
     "Applied",
     "AssetRecord",
     "Audit",
@@ -47,8 +49,6 @@ __all__ = [
     "Failure",
     "FailureClass",
     "Invalidation",
-    "Job",
-    "JobState",
     "KeptPlan",
     "Lease",
     "Location",
@@ -64,8 +64,8 @@ __all__ = [
 ]
 
 
-class Catalog(Upkeep, Protocol):
-    """Rows: assets, features, leases, failures, invalidations. Every method is one transaction."""
+class Catalog(Upkeep, JobCatalog, TokenCatalog, Protocol):
+    """Rows: assets, features, leases, failures, jobs, invalidations. Every method is one transaction."""
 
     # assets
 
@@ -202,7 +202,7 @@ class Catalog(Upkeep, Protocol):
     def release_lease(self, lease: Lease) -> None:
         """Give the lease back, if it is still this one."""
 
-    # failures and jobs
+    # failures
 
     def failure(self, recipe: str) -> Failure | None:
         """The remembered failure of a recipe."""
@@ -215,15 +215,6 @@ class Catalog(Upkeep, Protocol):
 
         A failed job goes with any failure below it, so the algorithm is not looked at in jobs.
         """
-
-    def put_job(self, job: Job) -> None:
-        """Record an ask in flight; the same key replaces it. None is recorded of an asset that was taken down."""
-
-    def job(self, key: str) -> Job | None:
-        """The job of a resolved key."""
-
-    def end_job(self, key: str) -> None:
-        """Remove a job whose feature is ready or whose askers are gone."""
 
     # invalidations
 
@@ -261,7 +252,10 @@ class Catalog(Upkeep, Protocol):
         """What a feature's computation took."""
 
     def referenced_blobs(self) -> Iterator[tuple[Blob, str]]:
-        """Every blob that a trace needs, with one recipe that needs it: values and the files they name."""
+        """Every blob that is needed, with one recipe that needs it: values, and the files they name.
+
+        Also the bytes of uploads, with the hash of their asset.
+        """
 
     def problems(self) -> list[str]:
         """Rows that contradict each other (a link without a trace, lineage without a feature), in sentences."""

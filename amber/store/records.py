@@ -10,7 +10,8 @@ from amber.keys import Part
 
 #: Whose fault a failure was: of the asset, of the algorithm, or of the machine.
 FailureClass = Literal["input", "algorithm", "machine"]
-JobState = Literal["queued", "running", "failed"]
+#: The URI of an upload that is kept: this, and the SHA-256 of its bytes, which are a blob.
+UPLOADED = "blob:"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class AssetRecord:
 class Location:
     """Where an asset was seen. Nothing of it is in any key."""
 
-    #: Absolute path, or another URI.
+    #: Absolute path, or `blob:` and the digest of an upload.
     uri: str
     asset: str
     #: Hex SHA-256 of the whole file.
@@ -155,22 +156,6 @@ class Failure:
     retry_at: float | None
     algorithm: str
     assets: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One ask in flight, or one that failed."""
-
-    #: The resolved key.
-    key: str
-    algorithm: str
-    assets: tuple[str, ...]
-    state: JobState
-    owner: str
-    expires_at: float
-    #: Name of the error's class and its sentence, for a failed job.
-    error: str = ""
-    message: str = ""
 
 
 @dataclass(frozen=True)

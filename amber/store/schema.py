@@ -3,6 +3,8 @@
 A digest is 32 bytes here and hex everywhere else; what repeats from feature to feature is written once and named by number.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import BigInteger
 
@@ -35,6 +38,12 @@ Digest = LargeBinary(32)
 Number = BigInteger().with_variant(Integer, "sqlite")
 #: Seconds since 1970, UTC.
 Seconds = Float(53)
+
+
+def _added(name: str, kind: Any, comment: str, default: str = "0") -> Column[Any]:
+    """A column that came later: an older release, which does not name it, means the default."""
+    return Column(name, kind, nullable=False, server_default=text(default), comment=comment)
+
 
 asset = Table(
     "asset",
@@ -282,15 +291,58 @@ failure = Table(
 job = Table(
     "job",
     metadata,
-    Column("key", Digest, primary_key=True, comment="The resolved key that is asked for."),
+    Column("key", Digest, primary_key=True, comment="The resolved key that is asked for; the job's id."),
     Column("algorithm", Text, nullable=False, comment="The algorithm's name."),
     Column("assets", LargeBinary, nullable=False, comment="The asset hashes, sorted, end to end."),
-    Column("state", Text, nullable=False, comment="`queued`, `running` or `failed`."),
-    Column("owner", Text, nullable=False, comment="Who works on it."),
+    Column("state", Text, nullable=False, comment="`queued`, `running`, `ready`, `failed` or `cancelled`."),
+    Column("owner", Text, nullable=False, comment="Who works on it; empty where nobody does."),
     Column("expires_at", Seconds, nullable=False, comment="When it counts as abandoned."),
     Column("error", Text, nullable=False, comment="Name of the error's class, for a failed one."),
     Column("message", Text, nullable=False, comment="The error's sentence, for a failed one."),
-    comment="Asks in flight, and those that failed.",
+    _added("fence", BigInteger, "Rises with each claim; who has an older one is no longer heard."),
+    Column("closure", Digest, comment="Digest of what a worker must have loaded; NULL: no worker takes it."),
+    _added("order", Text, "The closure and the generations that the ask sees, as a JSON object.", "''"),
+    Column("recipe", Digest, comment="The feature, for a ready one."),
+    _added("made", Text, "What was computed for it, as a JSON list.", "'[]'"),
+    _added("step", Text, "The algorithm at work.", "''"),
+    _added("done", BigInteger, "How much of the step is done."),
+    _added("total", BigInteger, "Of how much; 0 is unknown."),
+    _added("unit", Text, "What is counted.", "''"),
+    _added("steps_done", Integer, "Steps that are ready."),
+    _added("steps_total", Integer, "Steps that there are."),
+    Column("remaining_seconds", Float(53), comment="Expected seconds until it is ready; NULL: not known."),
+    _added("revision", BigInteger, "Rises with each change."),
+    _added("created_at", Seconds, "When it was asked for."),
+    _added("started_at", Seconds, "When work on it began; 0: not yet."),
+    _added("changed_at", Seconds, "When it changed last."),
+    Index(None, "state", "created_at"),
+    comment="Asks in flight, and what became of them.",
+)
+
+job_asker = Table(
+    "job_asker",
+    metadata,
+    Column("key", Digest, ForeignKey("job.key", ondelete="CASCADE"), primary_key=True, comment="The job."),
+    Column(
+        "asker",
+        Text,
+        primary_key=True,
+        comment="Who wants it: a process, or a token and its idempotency key.",
+    ),
+    comment="Who wants each job; one that nobody wants is cancelled.",
+    sqlite_with_rowid=False,
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", Text, primary_key=True, comment="Public part: names the token in lists and logs."),
+    Column("name", Text, nullable=False, comment="Whose it is, for people."),
+    Column("scope", Text, nullable=False, comment="`read`, `write` or `admin`; each has those before it."),
+    Column("sha256", Digest, nullable=False, comment="SHA-256 of the secret, which is nowhere kept."),
+    Column("created_at", Seconds, nullable=False, comment="When it was made."),
+    Column("revoked_at", Seconds, comment="When it was revoked; NULL: it holds."),
+    comment="Access tokens of the service.",
 )
 
 invalidation = Table(

@@ -55,7 +55,7 @@ class ForgetTests(CatalogTests):
         kept(catalog, "c", algorithm="pairs", assets=(FILM, OTHER), made_from=(first, second))
         for name, of in (("a", FILM), ("b", OTHER)):
             catalog.put_failure(failed(name, assets=(of,)))
-            catalog.put_job(job(name, assets=(of,)))
+            catalog.ask_job(job(name, assets=(of,)), "ann")
         self._forget(catalog)
         assert catalog.features(FILM) == [] and catalog.features(OTHER) == [second]
         assert catalog.traces([digest(name) for name in "abc"]) == {digest("b"): second}
@@ -133,7 +133,8 @@ class ForgetTests(CatalogTests):
         with pytest.raises(AssetForgottenError):
             catalog.commit(lease, feature("a"), key=key_of("a"), epoch=catalog.snapshot().epoch)
         catalog.put_failure(failed("a", assets=(OTHER, FILM)))
-        catalog.put_job(job("a"))
+        with pytest.raises(AssetForgottenError):
+            catalog.ask_job(job("a"), "ann")
         assert catalog.failure(digest("a")) is None and catalog.job(key_of("a")) is None
         catalog.put_asset(asset())
         assert kept(catalog, "b").recipe == digest("b")

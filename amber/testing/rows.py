@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from amber.store.jobs import Job
 from amber.store.protocol import (
     AssetRecord,
     Blob,
     Catalog,
     Cost,
     Failure,
-    Job,
     NewTrace,
     Store,
     Trace,
@@ -107,10 +107,9 @@ def failed(name: str, *, algorithm: str = "shots", assets: Sequence[str] = (FILM
     )
 
 
-def job(name: str, state: str = "running", *, assets: Sequence[str] = (FILM,)) -> Job:
-    """An ask in flight."""
-    made = Job(key_of(name), "shots", tuple(assets), "running", "tester", 1_800_000_000.5)
-    return Job(**{**vars(made), "state": state, "error": "SomeError" if state == "failed" else ""})
+def job(name: str, *, closure: str = "closure", assets: Sequence[str] = (FILM,)) -> Job:
+    """An ask, as it is put."""
+    return Job(key_of(name), "shots", tuple(assets), closure=digest(closure), order='{"epoch": 0}')
 
 
 class CatalogTests(ABC):

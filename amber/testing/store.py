@@ -11,8 +11,10 @@ from amber.testing.blobs import BlobsTests
 from amber.testing.collecting import CollectTests, ForgetTests, RetentionTests
 from amber.testing.commits import CommitTests, HealingTests
 from amber.testing.features import FeatureTests
+from amber.testing.jobs import JobTests
 from amber.testing.plans import PlanTests
 from amber.testing.rows import FILM, CatalogTests, asset, digest, failed, job, kept, key_of
+from amber.testing.tokens import TokenTests
 from amber.testing.work import FailureTests, InvalidationTests, LeaseTests
 
 
@@ -28,11 +30,11 @@ class NeighbourTests(CatalogTests):
     def test_what_one_records_the_other_finds(self, catalog: Catalog, neighbour: Catalog) -> None:
         catalog.put_asset(asset())
         catalog.put_failure(failed("a"))
-        catalog.put_job(job("a"))
+        catalog.ask_job(job("a"), "tester")
         neighbour.set_labels(FILM, {"a": "1"})
         assert [found.asset for found in catalog.assets({"a": "1"})] == [FILM]
         assert neighbour.failure(digest("a")) == failed("a")
-        assert neighbour.job(key_of("a")) == job("a")
+        assert neighbour.job(key_of("a")) == catalog.job(key_of("a")) is not None
 
     def test_what_one_holds_the_other_cannot_take(self, catalog: Catalog, neighbour: Catalog) -> None:
         lease = catalog.take_lease(digest("a"), "one", 60.0)
@@ -99,6 +101,8 @@ class StoreTests(
     HealingTests,
     LeaseTests,
     FailureTests,
+    JobTests,
+    TokenTests,
     InvalidationTests,
     PlanTests,
     ForgetTests,

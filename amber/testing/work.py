@@ -1,4 +1,4 @@
-"""Promises about leases, failures, jobs and invalidations."""
+"""Promises about leases, failures and invalidations."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from amber.errors import NotFoundError
 from amber.store.protocol import Catalog, Disowned, Lease
-from amber.testing.rows import FILM, OTHER, CatalogTests, digest, failed, job, kept, key_of
+from amber.testing.rows import FILM, OTHER, CatalogTests, digest, failed, kept, key_of
 from amber.testing.threads import at_once
 
 
@@ -94,7 +94,7 @@ class LeaseTests(CatalogTests):
 
 
 class FailureTests(CatalogTests):
-    """Failures and jobs are remembered until somebody forgets them."""
+    """Failures are remembered until somebody forgets them."""
 
     def test_a_failure_reads_back_as_it_was_put(self, catalog: Catalog) -> None:
         put = failed("a", assets=(FILM, OTHER))
@@ -138,23 +138,6 @@ class FailureTests(CatalogTests):
             catalog.put_failure(failed(name, algorithm=of, assets=assets[what]))
         assert catalog.clear_failures(algorithm=algorithm, asset=asset) == len(all_of_them) - len(left)
         assert [name for name in all_of_them if catalog.failure(digest(name))] == left
-
-    def test_failed_jobs_go_with_the_failures_of_their_assets(self, catalog: Catalog) -> None:
-        for name, state, asset in (("a", "failed", FILM), ("b", "failed", OTHER), ("c", "running", FILM)):
-            catalog.put_job(job(name, state, assets=(asset,)))
-        assert catalog.clear_failures(algorithm="motion", asset=FILM) == 0
-        assert [name for name in "abc" if catalog.job(key_of(name))] == ["b", "c"]
-        catalog.clear_failures(algorithm="motion")
-        assert [name for name in "abc" if catalog.job(key_of(name))] == ["c"]
-
-    def test_a_job_is_put_replaced_and_ended(self, catalog: Catalog) -> None:
-        catalog.put_job(job("a", "queued", assets=(FILM, OTHER)))
-        assert catalog.job(key_of("a")) == job("a", "queued", assets=(FILM, OTHER))
-        catalog.put_job(job("a", "failed"))
-        assert catalog.job(key_of("a")) == job("a", "failed")
-        catalog.end_job(key_of("a"))
-        catalog.end_job(key_of("a"))
-        assert catalog.job(key_of("a")) is None
 
 
 class InvalidationTests(CatalogTests):

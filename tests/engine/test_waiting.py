@@ -90,15 +90,15 @@ def test_a_failure_just_before_the_lease_was_taken_is_not_repeated(store: Store,
 
     counting.number = fail
     first, second = (Engine(store, Registry(counting.algorithms())) for _ in range(2))
-    take = second._leases.take
+    take = second.leases.take
 
     def take_after_the_other_failed(recipe: str, assets: Sequence[str]) -> Lease | None:
-        second._leases.take = take  # type: ignore[method-assign]
+        second.leases.take = take  # type: ignore[method-assign]
         with pytest.raises(AmberError, match="poisoned"):
             first.get(ask("numbers"))
         return take(recipe, assets)
 
-    second._leases.take = take_after_the_other_failed  # type: ignore[method-assign]
+    second.leases.take = take_after_the_other_failed  # type: ignore[method-assign]
     with pytest.raises(AmberError, match="poisoned"):
         second.get(ask("numbers"))
     assert counting.calls == ["numbers"]
@@ -145,8 +145,8 @@ def test_threads_that_ask_one_engine_ask_the_store_once(
 
     counting.during = until_all_wait
     engine = Engine(store, Registry(counting.algorithms()))
-    take = engine._leases.take
-    monkeypatch.setattr(engine._leases, "take", lambda *of: looks.append(of) or take(*of))
+    take = engine.leases.take
+    monkeypatch.setattr(engine.leases, "take", lambda *of: looks.append(of) or take(*of))
     features = in_threads([lambda: engine.get(ask("numbers"), listen) for _ in range(8)])
     assert {feature.trace.value.sha256 for feature in features} == {features[0].trace.value.sha256}
     assert sorted(feature.hit for feature in features) == [False] * 8

@@ -19,10 +19,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from amber import keys
 from amber.errors import AmberError
 from amber.store import plans
+from amber.store.jobs import Ending, Job, Progress
 from amber.store.memory import MemoryCatalog
 from amber.store.open import open_store
 from amber.store.protocol import Blob, Catalog, Disowned, Lease, Location, NewTrace, Pin
-from amber.testing.rows import FILM, OTHER, asset, digest, failed, feature, job
+from amber.testing.rows import FILM, OTHER, asset, digest, failed, feature, job, key_of
 
 #: Histories to try.
 EXAMPLES = 200 if os.environ.get("AMBER_SOAK") else 20
@@ -61,6 +62,8 @@ def _plain(answer: Any) -> Any:
             "made_at",
             "applied_at",
             "undo_ended_at",
+            "started_at",
+            "changed_at",
         }
         return {name: value for name, value in asdict(answer).items() if name not in moments} | {
             "value": _plain(getattr(answer, "value", None)),
@@ -81,6 +84,7 @@ class SqlAgainstMemory(RuleBasedStateMachine):
     leases = Bundle("leases")
     ids = Bundle("ids")
     plan_ids = Bundle("plan_ids")
+    claims = Bundle("claims")
 
     def __init__(self) -> None:
         super().__init__()
@@ -240,7 +244,46 @@ class SqlAgainstMemory(RuleBasedStateMachine):
     @rule(name=names, algorithm=st.sampled_from(ALGORITHMS), assets=some_assets)
     def fail(self, name: str, algorithm: str, assets: tuple[str, ...]) -> None:
         self._both(lambda c: c.put_failure(failed(name, algorithm=algorithm, assets=assets)))
-        self._both(lambda c: c.put_job(job(name, "failed", assets=assets)))
+        self._both(lambda c: c.ask_job(job(name, assets=assets), "ann"))
+        claim = self._both(lambda c: c.claim_job("tester", 600.0, key=key_of(name)))
+        if claim is not None:
+            self._both(lambda c: c.finish_job(claim, Ending("failed", error="SomeError")))
+
+    @rule(name=names, closure=st.sampled_from("xy"), asker=st.sampled_from(["ann", "bob"]))
+    def ask(self, name: str, closure: str, asker: str) -> None:
+        self._both(lambda c: c.ask_job(job(name, closure=closure), asker))
+
+    @rule(
+        target=claims,
+        name=st.none() | names,
+        seconds=st.sampled_from([0.0, 600.0]),
+        owner=st.sampled_from(["one", "two"]),
+        dead=st.sampled_from([(), ("one",)]),
+    )
+    def claim(self, name: str | None, seconds: float, owner: str, dead: tuple[str, ...]) -> Job | None:
+        if name is None:
+            found = self._both(lambda c: c.claim_job(owner, seconds, closures=[digest("x")], dead=dead))
+        else:
+            found = self._both(lambda c: c.claim_job(owner, seconds, key=key_of(name), dead=dead))
+        return found if isinstance(found, Job) else None
+
+    @rule(claim=claims, how=st.sampled_from(["tell", "renew", "ready", "ready for ann", "hand back"]))
+    def go_on(self, claim: Job | None, how: str) -> None:
+        if claim is None:
+            return
+        ready = Ending("ready", digest("recipe"))
+        does: dict[str, Callable[[Catalog], object]] = {
+            "tell": lambda c: c.tell_job(claim, Progress("shots", 1, 2, "frames", 0, 3, 4.5)),
+            "renew": lambda c: c.renew_jobs([claim], 600.0),
+            "ready": lambda c: c.finish_job(claim, ready),
+            "ready for ann": lambda c: c.finish_job(claim, ready, asker="ann"),
+            "hand back": lambda c: c.hand_back_job(claim),
+        }
+        self._both(does[how])
+
+    @rule(name=names, asker=st.sampled_from(["ann", "bob", None]))
+    def withdraw(self, name: str, asker: str | None) -> None:
+        self._both(lambda c: c.withdraw_job(key_of(name), asker))
 
     @rule(algorithm=st.none() | st.sampled_from(ALGORITHMS), of=st.none() | st.sampled_from(ASSETS))
     def clear_failures(self, algorithm: str | None, of: str | None) -> None:
@@ -282,6 +325,8 @@ class SqlAgainstMemory(RuleBasedStateMachine):
         self._both(lambda c: [c.invalidations(), c.audits(), c.failure(recipe), c.holder(recipe)])
         self._both(lambda c: [c.assets(), c.assets({"x": "1"}), c.find_assets(FILM[:6])])
         self._both(lambda c: [c.plans(), c.pins(), c.usage()])
+        self._both(lambda c: [c.job(key_of(name)), c.askers(key_of(name)), c.jobs(limit=2), c.open_jobs()])
+        self._both(lambda c: [c.count_jobs(), c.job_owners(), c.jobs(after=key_of(name), ended=False)])
         self._both(lambda c: [[c.locations(one) for one in ASSETS], c.location("/a")])
 
 

@@ -42,4 +42,6 @@ def test_only_what_may_pass_by_itself_is_retryable() -> None:
     assert {kind.__name__ for kind in CLASSES if kind.retryable} == {
         "StoreUnavailableError",
         "ConnectionLostError",
+        "BusyError",
+        "ServiceUnavailableError",
     }

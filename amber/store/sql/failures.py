@@ -1,11 +1,11 @@
-"""Remembered failures, and asks in flight."""
+"""Remembered failures."""
 
 from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, delete, select
 
-from amber.store.protocol import Failure, Job
+from amber.store.protocol import Failure
 from amber.store.rows import packed, unpacked
 from amber.store.schema import failure as failures
 from amber.store.schema import job as jobs
@@ -14,7 +14,7 @@ from amber.store.sql.session import Session, upsert
 
 
 class FailureRows(Session):
-    """The rows about what failed and what is being asked for."""
+    """The rows about what failed."""
 
     def failure(self, recipe: str) -> Failure | None:
         """See the protocol."""
@@ -41,26 +41,6 @@ class FailureRows(Session):
         """See the protocol."""
         with self._writing() as connection:
             return clear(connection, algorithm, None if asset is None else (asset,))
-
-    def put_job(self, job: Job) -> None:
-        """See the protocol."""
-        row: dict[str, Any] = {**vars(job), "key": bytes.fromhex(job.key), "assets": packed(job.assets)}
-        with self._writing() as connection:
-            if not forgotten_among(connection, job.assets):
-                upsert(connection, jobs, row, replacing=list(row))
-
-    def job(self, key: str) -> Job | None:
-        """See the protocol."""
-        with self._reading() as connection:
-            row = connection.execute(select(jobs).where(jobs.c.key == bytes.fromhex(key))).one_or_none()
-        if row is None:
-            return None
-        return Job(**{**row._mapping, "key": key, "assets": unpacked(row.assets)})
-
-    def end_job(self, key: str) -> None:
-        """See the protocol."""
-        with self._writing() as connection:
-            connection.execute(delete(jobs).where(jobs.c.key == bytes.fromhex(key)))
 
 
 def clear(connection: Connection, algorithm: str | None, of: Collection[str] | None) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from amber.store.records import Blob, KeptPlan
+from amber.store.records import UPLOADED, Blob, KeptPlan
 from amber.store.schema import asset as assets
 from amber.store.schema import failure, forgotten, job, lease, location
 from amber.store.sql.dropping import drop
@@ -32,9 +32,18 @@ def forget(connection: Connection, plan: KeptPlan, asset: str, who: str, now: fl
     remove(connection, lease, select(lease.c.recipe, lease.c.assets), (asset,))
     remove(connection, failure, select(failure.c.recipe, failure.c.assets), (asset,))
     remove(connection, job, select(job.c.key, job.c.assets), (asset,))
-    blobs = drop(connection, list(connection.execute(made_with(asset)).scalars()))
+    uploads = _uploads(connection, key)
+    made = drop(connection, list(connection.execute(made_with(asset)).scalars()))
+    blobs = tuple(sorted((*made, *uploads), key=lambda blob: blob.sha256))
     connection.execute(delete(assets).where(assets.c.asset == key))
     upsert(connection, forgotten, {"asset": key, "at": now}, replacing=("at",))
     detail = {"plan": plan.id, "asset": asset, "reason": plan.reason, "features": plan.features}
     note(connection, "forget", who, json.dumps(detail), now)
     return blobs
+
+
+def _uploads(connection: Connection, asset: bytes) -> list[Blob]:
+    """The bytes of uploads that held the asset."""
+    sent = location.c.uri.startswith(UPLOADED, autoescape=True)
+    query = select(location.c.file_digest, location.c.size_bytes).where(location.c.asset == asset, sent)
+    return [Blob(sha256.hex(), size_bytes) for sha256, size_bytes in connection.execute(query)]

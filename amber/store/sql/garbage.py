@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, and_, delete, func, insert, select, union
 
 from amber.errors import BlobCollectedError
-from amber.store.records import Blob, Lease, Pin, Usage
+from amber.store.records import UPLOADED, Blob, Lease, Pin, Usage
 from amber.store.rows import digests, moment
-from amber.store.schema import garbage, lease, making, pin, sequence, trace, trace_file
+from amber.store.schema import garbage, lease, location, making, pin, sequence, trace, trace_file
 from amber.store.sql.session import Session, chunks, clock, current_epoch, upsert
 
 #: A lease that ended so long ago at least is no longer waited for.
@@ -132,12 +132,15 @@ def check_none_collected(connection: Connection, held: Lease, blobs: Sequence[Bl
 
 
 def needed_among(connection: Connection, asked: Sequence[str]) -> set[str]:
-    """Those of the blobs that a feature needs."""
+    """Those of the blobs that a feature needs, or that are uploads."""
     found: set[str] = set()
     for some in chunks(digests(asked)):
         query = union(
             select(trace.c.sha256).where(trace.c.sha256.in_(some)),
             select(trace_file.c.sha256).where(trace_file.c.sha256.in_(some)),
+            select(location.c.file_digest).where(
+                location.c.uri.in_([f"{UPLOADED}{sha256.hex()}" for sha256 in some])
+            ),
         )
         found.update(sha256.hex() for (sha256,) in connection.execute(query))
     return found

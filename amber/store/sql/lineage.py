@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import func, select, union_all
 
-from amber.store.protocol import Blob, Cost, Trace, TraceInput
+from amber.store.protocol import UPLOADED, Blob, Cost, Trace, TraceInput
 from amber.store.rows import trace_of, unpacked
-from amber.store.schema import reason, trace, trace_file, trace_input
+from amber.store.schema import location, reason, trace, trace_file, trace_input
 from amber.store.sql.session import Session
 from amber.store.sql.traces import TRACES
 
@@ -58,7 +58,10 @@ class LineageRows(Session):
     def referenced_blobs(self) -> Iterator[tuple[Blob, str]]:
         """See the protocol."""
         of_files = select(trace_file.c.sha256, trace_file.c.size_bytes, trace.c.recipe).join(trace)
-        needed = union_all(select(trace.c.sha256, trace.c.size_bytes, trace.c.recipe), of_files)
+        uploads = select(location.c.file_digest, location.c.size_bytes, location.c.asset).where(
+            location.c.uri.startswith(UPLOADED, autoescape=True)
+        )
+        needed = union_all(uploads, of_files, select(trace.c.sha256, trace.c.size_bytes, trace.c.recipe))
         with self._reading(upkeep=True) as connection:
             named = {sha256: (size, recipe) for sha256, size, recipe in connection.execute(needed)}
         return ((Blob(sha256.hex(), size), recipe.hex()) for sha256, (size, recipe) in named.items())

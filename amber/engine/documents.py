@@ -1,7 +1,8 @@
-"""The JSON documents that commands print; their shapes are fixed, and grow only by new names."""
+"""The JSON documents that commands print and the service answers; their shapes are fixed, and grow only by new names."""
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from amber.engine.ask import Ask, Feature
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
     from amber.engine.engine import Engine
     from amber.engine.ingest import Ingested
     from amber.engine.lineage import Lineage
+    from amber.keys import Closure
     from amber.plan import Plan
     from amber.registry import Registry
+    from amber.store.jobs import Job
     from amber.store.protocol import AssetRecord, Blob, Location, Trace
 
 
@@ -116,11 +119,16 @@ def feature_document(engine: "Engine", ask: Ask, feature: Feature, *, rows: bool
 def _settings(engine: "Engine", ask: Ask, feature: Feature) -> dict[str, Any]:
     """Every setting of the ask as `--set` takes it; those of the asked algorithm alone if its code is gone."""
     try:
-        nodes = engine.closure(ask).nodes
+        return settings_document(engine.closure(ask))
     except VersionNotFoundError:
         own = json.loads(feature.trace.settings)
         return {f"{ask.algorithm}.{name}": value for name, value in own.items()}
-    return {f"{name}.{key}": value for name, node in nodes.items() for key, value in node.settings.items()}
+
+
+def settings_document(closure: "Closure") -> dict[str, Any]:
+    """Every setting of an ask as `--set` takes it."""
+    nodes = closure.nodes.items()
+    return {f"{name}.{key}": value for name, node in nodes for key, value in node.settings.items()}
 
 
 def failed_document(ask: Ask, error: dict[str, str]) -> dict[str, Any]:
@@ -204,6 +212,55 @@ def algorithm_document(registry: "Registry", algorithm: "Algorithm[..., Any]") -
     }
 
 
+def graph_document(registry: "Registry") -> dict[str, Any]:
+    """The default versions of the loaded algorithms, and what enters them."""
+    algorithms = [registry.get(name) for name in registry.names()]
+    edges = [
+        {
+            "producer": producer,
+            "consumer": algorithm.name,
+            "parameter": wanted.name,
+            "arity": wanted.arity,
+        }
+        for algorithm in algorithms
+        for wanted in algorithm.inputs
+        if (producer := registry.producer(wanted, {}))
+    ]
+    return {"algorithms": registry.names(), "edges": edges}
+
+
 def summary(algorithm: "Algorithm[..., Any]") -> str:
     """The first line of an algorithm's docstring."""
     return (algorithm.function.__doc__ or "").strip().partition("\n")[0]
+
+
+def job_document(job: "Job") -> dict[str, Any]:
+    """An ask in flight, and how far it is."""
+    from amber.engine.engine import job_state
+
+    state = job.state if job.is_ended else job_state(job)
+    told = job.progress
+    return {
+        "job": job.key,
+        "algorithm": job.algorithm,
+        "assets": list(job.assets),
+        "state": state,
+        "step": told.step or None,
+        "done": told.done,
+        "total": told.total,
+        "unit": told.unit,
+        "steps_done": told.steps_done,
+        "steps_total": told.steps_total,
+        "eta_seconds": told.remaining_seconds if state == "running" else None,
+        "feature": job.recipe or None,
+        "computed": json.loads(job.made),
+        "problem": {"error": job.error, "detail": job.message} if state == "failed" else None,
+        "revision": job.revision,
+        "created_at": _moment(job.created_at),
+        "started_at": _moment(job.started_at),
+        "changed_at": _moment(job.changed_at),
+    }
+
+
+def _moment(seconds: float) -> str | None:
+    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else None

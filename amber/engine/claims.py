@@ -1,0 +1,126 @@
+"""A process's work on a job: what it tells others of it, and how it learns that it shall stop."""
+
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from amber.engine.events import StepEvent
+from amber.errors import JobCancelledError, StoreUnavailableError
+from amber.keys import Step
+from amber.store.jobs import Ending, Job, Progress
+from amber.store.protocol import Store, Trace
+
+#: Progress within a step is written no more often.
+TELL_SECONDS = 0.5
+_READY = ("hit", "linked", "computed", "joined")
+
+
+class HandedBackError(Exception):
+    """The worker shall stop, and another one takes the job."""
+
+
+class Claim:
+    """The right to work on a job.
+
+    Args:
+        store: Where the job is.
+        job: As `claim_job` gave it.
+        steps: How many steps its closure has.
+        expected: Expected wall seconds of the steps that are not stored, as far as they were ever measured.
+    """
+
+    def __init__(
+        self, store: Store, job: Job, steps: int = 0, expected: Mapping[Step, float] | None = None
+    ) -> None:
+        self.job = job
+        self._store = store
+        self._expected = dict(expected or {})
+        self._ready: set[Step] = set()
+        self._now = Progress(steps_total=steps)
+        self._told_at = 0.0
+        self._step_began = time.monotonic()
+        self._lost = threading.Event()
+        self._handing_back = threading.Event()
+
+    def check(self) -> None:
+        """Go on only while the claim stands.
+
+        Raises:
+            JobCancelledError: Nobody wants the job any more, or it was taken over.
+            HandedBackError: This process shall stop.
+        """
+        if self._lost.is_set():
+            raise JobCancelledError(f"job {self.job.key[:12]} was cancelled, as nobody wants it any more")
+        if self._handing_back.is_set():
+            raise HandedBackError()
+
+    def lose(self) -> None:
+        """Learn that the claim no longer stands."""
+        self._lost.set()
+
+    def ask_back(self) -> None:
+        """Stop at the next chance, and let others do it."""
+        self._handing_back.set()
+
+    def listen(self, event: StepEvent) -> None:
+        """Note what a run says, and write it down at a bounded rate; raises as `check`."""
+        is_new = event.step.algorithm != self._now.step or event.state != "running"
+        if event.state == "started":
+            self._step_began = time.monotonic()
+        if event.state in _READY:
+            self._ready.add(event.step)
+            self._expected.pop(event.step, None)
+        self._now = Progress(
+            step=event.step.algorithm,
+            done=event.done,
+            total=event.total,
+            unit=event.unit,
+            steps_done=len(self._ready),
+            steps_total=max(self._now.steps_total, len(self._ready)),
+            remaining_seconds=self._remaining(event),
+        )
+        now = time.monotonic()
+        if now - self._told_at >= (TELL_SECONDS / 5 if is_new else TELL_SECONDS):
+            self._told_at = now
+            self._tell()
+        self.check()
+
+    def _remaining(self, event: StepEvent) -> float | None:
+        """Expected seconds: of the step at work by how far it is, of the others from history."""
+        others = sum(seconds for step, seconds in self._expected.items() if step != event.step)
+        if event.done and event.total:
+            spent = time.monotonic() - self._step_began
+            return others + spent * max(0, event.total - event.done) / event.done
+        if event.step in self._expected:
+            return others + self._expected[event.step]
+        return others if self._expected else None
+
+    def _tell(self) -> None:
+        with suppress(StoreUnavailableError):  # it is told again, and the heartbeat notices a lost claim
+            if not self._store.catalog.tell_job(self.job, self._now):
+                self.lose()
+
+    def ready(self, trace: Trace, made: Sequence[tuple[Step, float]], *, asker: str = "") -> None:
+        """Write down that the feature is there."""
+        computed = [{"algorithm": s.algorithm, "assets": list(s.assets), "seconds": t} for s, t in made]
+        self._finish(Ending("ready", trace.recipe, json.dumps(computed)), asker)
+
+    def failed(self, error: Exception, *, asker: str = "") -> None:
+        """Write down that it cannot be had."""
+        self._finish(Ending("failed", error=type(error).__name__, message=str(error)), asker)
+
+    def hand_back(self) -> None:
+        """Let others claim it."""
+        with suppress(StoreUnavailableError):  # then the claim ends by itself, in its time
+            self._store.catalog.hand_back_job(self.job)
+        self._store.wakeups.publish(JOBS)
+
+    def _finish(self, ending: Ending, asker: str) -> None:
+        with suppress(StoreUnavailableError):  # then another worker finds it done, or failed
+            self._store.catalog.finish_job(self.job, ending, asker=asker)
+
+
+#: Under this name workers are told that there is something to do.
+JOBS = "jobs"

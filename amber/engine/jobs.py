@@ -1,0 +1,22 @@
+"""Jobs by the names that people give them."""
+
+from amber.errors import JobNotFoundError
+from amber.store.jobs import Job, JobCatalog
+
+
+def find_job(catalog: JobCatalog, name: str) -> Job:
+    """The job whose id is, or begins with, `name` (six digits or more).
+
+    Raises:
+        JobNotFoundError: There is none, or there are several.
+    """
+    name = name.lower()
+    found: list[Job] = []
+    if 6 <= len(name) <= 64 and not name.strip("0123456789abcdef"):
+        before = f"{int(name.ljust(64, '0'), 16) - 1:064x}" if name.strip("0") else ""
+        found = [job for job in catalog.jobs(after=before, limit=2) if job.key.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise JobNotFoundError(f"several jobs begin with {name!r}; say more digits")
+    raise JobNotFoundError(f"there is no job {name!r}; `amber jobs --all` lists those that are known")

@@ -1,0 +1,77 @@
+"""What a job's row says to whichever worker runs it: the closure and the generations that the ask sees."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amber.errors import AmberError, JobUnfitError
+from amber.keys import BoundInput, Closure, Node, Snapshot, Step, canonical, digest
+from amber.registry import Registry
+from amber.store.jobs import Job
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job as an engine runs it."""
+
+    closure: Closure
+    step: Step
+    snapshot: Snapshot
+
+
+def job_of(closure: Closure, step: Step, snapshot: Snapshot) -> Job:
+    """The job of an ask."""
+    documents = [node.document() for node in closure.nodes.values()]
+    generations = [
+        [node.name, node.version, asset, generation]
+        for node in closure.nodes.values()
+        for asset in step.assets
+        if (generation := snapshot.generation(node.name, node.version, asset))
+    ]
+    order = {"algorithms": documents, "epoch": snapshot.epoch, "generations": generations, "part": step.part}
+    return Job(
+        key=closure.resolved_key(step, snapshot),
+        algorithm=step.algorithm,
+        assets=step.assets,
+        closure=digest(canonical(sorted(documents, key=lambda document: str(document["name"])))),
+        order=canonical(order).decode(),
+    )
+
+
+def read_order(registry: Registry, job: Job) -> Order:
+    """The job as this process can run it.
+
+    Raises:
+        JobUnfitError: It has not loaded exactly the closure; says what is missing or differs.
+    """
+    order = json.loads(job.order or "{}")
+    if not order:
+        raise JobUnfitError(f"job {job.key[:12]} says nothing of its closure: an older release wrote it")
+    nodes = {document["name"]: _node(registry, document) for document in order["algorithms"]}
+    somewhere: dict[tuple[str, str], dict[str, int]] = {}
+    for name, version, asset, generation in order["generations"]:
+        somewhere.setdefault((name, version), {})[asset] = generation
+    closure = Closure(job.algorithm, nodes)
+    step = Step(job.algorithm, job.assets, order["part"])
+    snapshot = Snapshot(order["epoch"], {}, somewhere)
+    if closure.resolved_key(step, snapshot) != job.key:
+        raise JobUnfitError(
+            f"job {job.key[:12]} of {job.algorithm} has another key than this release gives it"
+        )
+    return Order(closure, step, snapshot)
+
+
+def _node(registry: Registry, document: Mapping[str, Any]) -> Node:
+    name, version = document["name"], document["version"]
+    try:
+        algorithm = registry.get(name, version)
+        settings = {one.name: one.parse(document["settings"][one.name]) for one in algorithm.settings}
+        bindings = document["bindings"]
+        inputs = tuple(BoundInput(one.name, one.arity, bindings[one.name]) for one in algorithm.inputs)
+    except (AmberError, KeyError) as error:
+        raise JobUnfitError(f"{name} {version} is not loaded as the job means it: {error}") from error
+    node = Node(algorithm, settings, inputs)
+    if node.document() != document:
+        raise JobUnfitError(f"{name} {version} is loaded with other settings, inputs or weights")
+    return node

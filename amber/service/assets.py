@@ -1,0 +1,246 @@
+"""Assets: uploaded or named by a place that the service may read; listed, shown and labelled."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from amber.engine.documents import asset_document, shown_document, trace_document
+from amber.engine.ingest import Ingested, ingest, keep_upload
+from amber.engine.scratch import scratch_folder
+from amber.engine.texts import json_text
+from amber.errors import AssetNotFoundError, LocationRefusedError, TooLargeError, UsageError
+from amber.service import models
+from amber.service.context import Reader, Service, TheService, Writer, body_of, json_body
+from amber.service.problems import problems
+from amber.store.protocol import AssetRecord
+
+router = APIRouter(prefix="/v1/assets", tags=["assets"])
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="How many a page has.")]
+_WRITE_BYTES = 1 << 20
+
+
+def _answer(description: str, model: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _upload_body() -> dict[str, Any]:
+    body = json_body(models.LocationBody)
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    body["requestBody"]["content"] |= {"application/octet-stream": binary, "video/*": binary}
+    return body
+
+
+@router.post(
+    "",
+    responses={
+        200: _answer("The asset was known.", "Ingested"),
+        201: _answer("The asset is new.", "Ingested"),
+        **problems(404, 409, 413, 415, 422, 507),
+    },
+    openapi_extra=_upload_body(),
+    summary="Name and record media",
+)
+async def post_asset(
+    request: Request,
+    service: TheService,
+    caller: Writer,
+    title: Annotated[str | None, Query(max_length=1000, description="Of an upload; of a new asset.")] = None,
+) -> Response:
+    """The bytes of a file, which are kept; or, as JSON, the `uri` of one that the service may read (`AMBER_MEDIA_ROOTS`)."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        body = await body_of(request, models.LocationBody)
+        path = readable(body.uri, service.settings.media_roots)
+        done = await service.run_ingest(lambda: ingest(service.amber.store, path, title=body.title))
+    else:
+        done = await _upload(request, service, title)
+    assert done.asset is not None, "what was ingested has an asset"
+    record = await service.run(lambda: _known(service, done.asset or ""))
+    document = {**asset_document(record), "state": done.state}
+    headers = {"Location": f"/v1/assets/{record.asset}"}
+    status = 201 if done.state == "new" else 200
+    return Response(json_text(document), status, headers=headers, media_type="application/json")
+
+
+@router.get(
+    "",
+    responses={200: _answer("A page of assets.", "Assets"), **problems(422)},
+    summary="The library, in the order of hashes",
+)
+async def list_assets(
+    request: Request,
+    service: TheService,
+    caller: Reader,
+    after: Annotated[
+        str, Query(pattern="^([0-9a-f]{64})?$", description="The last hash of the page before.")
+    ] = "",
+    limit: Limit = 100,
+    name: Annotated[
+        str, Query(max_length=1000, description="A title, or six digits or more of a hash.")
+    ] = "",
+) -> Response:
+    """All, or those with the labels that `label.NAME=VALUE` names, or those that are called `name`."""
+    labels = {
+        key.removeprefix("label."): value
+        for key, value in request.query_params.items()
+        if key[:6] == "label."
+    }
+    catalog = service.amber.store.catalog
+    if name:
+        found = await service.run(lambda: catalog.find_assets(name))
+        found = [record for record in found if record.asset > after][:limit]
+    else:
+        found = await service.run(lambda: catalog.assets(labels, after=after, limit=limit))
+    following = found[-1].asset if len(found) == limit else None
+    return _json({"assets": [asset_document(record) for record in found], "next_after": following})
+
+
+@router.get(
+    "/{asset}",
+    responses={200: _answer("The asset.", "ShownAsset"), **problems(404, 422)},
+    summary="One asset",
+)
+async def get_asset(service: TheService, caller: Reader, asset: str) -> Response:
+    """What is known of it, and where it was seen."""
+
+    def shown() -> dict[str, Any]:
+        record = _known(service, asset)
+        document = shown_document(record, service.amber.store.catalog.locations(asset), ())
+        del document["features"]
+        return document
+
+    return _json(await service.run(shown))
+
+
+@router.patch(
+    "/{asset}",
+    responses={200: _answer("The asset as it is now.", "Asset"), **problems(404, 413, 415, 422)},
+    openapi_extra=json_body(models.LabelBody),
+    summary="Title and labels of an asset",
+)
+async def patch_asset(request: Request, service: TheService, caller: Writer, asset: str) -> Response:
+    """Nothing is computed again for it."""
+    body = await body_of(request, models.LabelBody)
+
+    def labelled() -> AssetRecord:
+        _known(service, asset)
+        service.amber.store.catalog.set_labels(asset, body.labels)
+        if body.title is not None:
+            service.amber.store.catalog.set_title(asset, body.title)
+        return _known(service, asset)
+
+    return _json(asset_document(await service.run(labelled)))
+
+
+@router.get(
+    "/{asset}/features",
+    responses={200: _answer("A page of features.", "StoredFeatures"), **problems(404, 422)},
+    summary="What is stored for an asset",
+)
+async def list_features(
+    service: TheService,
+    caller: Reader,
+    asset: str,
+    after: Annotated[int, Query(ge=0, le=1 << 53, description="How many to pass over.")] = 0,
+    limit: Limit = 100,
+) -> Response:
+    """Alone or together with others, newest first."""
+
+    def listed() -> list[Any]:
+        _known(service, asset)
+        return service.amber.store.catalog.features(asset)
+
+    found = await service.run(listed)
+    page = found[after : after + limit]
+    following = after + limit if after + limit < len(found) else None
+    return _json({"features": [trace_document(trace) for trace in page], "next_after": following})
+
+
+def readable(uri: str, roots: tuple[Path, ...]) -> Path:
+    """The file that a URI names, if it lies in one of the roots, whatever links lead there.
+
+    Args:
+        uri: An absolute path, or `file:///…`.
+        roots: Folders, as they are really called.
+
+    Raises:
+        LocationRefusedError: It lies elsewhere, or is no plain file; says no more of what is there.
+        UsageError: It is no such URI.
+    """
+    path = _path_of(uri)
+    real = Path(os.path.realpath(path))
+    if not any(real.is_relative_to(root) for root in roots):
+        named = ", ".join(map(str, roots)) or "none; AMBER_MEDIA_ROOTS names some"
+        raise LocationRefusedError(f"{uri!r} lies in none of the folders that may be read: {named}")
+    if not real.is_file():
+        raise AssetNotFoundError(f"there is no file {uri!r}")
+    return real
+
+
+def _path_of(uri: str) -> str:
+    parts = urlsplit(uri)
+    text = uri
+    if parts.scheme or "://" in uri:
+        if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment:
+            raise LocationRefusedError(
+                f"{uri!r} is no file of this machine; only file:///… and paths are read"
+            )
+        text = unquote(parts.path)
+    if not text.startswith("/") or "\0" in text:
+        raise UsageError(f"a uri is an absolute path or file:///…; found {uri!r}")
+    return text
+
+
+async def _upload(request: Request, service: Service, title: str | None) -> Ingested:
+    """Keep what is sent, a piece at a time, hashing it as it comes; then name it.
+
+    Raises:
+        TooLargeError: It is larger than the service takes.
+        UsageError: It is empty.
+    """
+    most = service.settings.upload_bytes
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > most:
+        raise TooLargeError(f"the upload has {announced} bytes; the service takes {most}")
+    store = service.amber.store
+    with scratch_folder(store.scratch) as folder:
+        path = folder / "upload"
+        hasher, size, waiting = hashlib.sha256(), 0, bytearray()
+        with path.open("wb") as file:
+
+            def write(piece: bytes) -> None:
+                hasher.update(piece)
+                file.write(piece)
+
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > most:
+                    raise TooLargeError(f"the upload has more than {most} bytes")
+                waiting += chunk
+                if len(waiting) >= _WRITE_BYTES:
+                    await service.run(lambda piece=bytes(waiting): write(piece))  # type: ignore[misc]
+                    waiting.clear()
+            write(bytes(waiting))
+        if not size:
+            raise UsageError("the upload has no bytes; send a media file, or JSON with a `uri`")
+        digest = hasher.hexdigest()
+        return await service.run_ingest(lambda: keep_upload(store, path, digest, title=title))
+
+
+def _known(service: Service, asset: str) -> AssetRecord:
+    is_hash = len(asset) == 64 and not set(asset) - set("0123456789abcdef")
+    record = service.amber.store.catalog.asset(asset) if is_hash else None
+    if record is None:
+        raise AssetNotFoundError(f"no asset {asset[:70]!r} is recorded; GET /v1/assets lists what there is")
+    return record
+
+
+def _json(document: Any) -> Response:
+    return Response(json_text(document), media_type="application/json")

@@ -1,0 +1,161 @@
+"""What the routes of a service share, and what they know of a request."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import anyio
+from anyio import CapacityLimiter
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ValidationError
+
+from amber.client import Amber
+from amber.errors import BusyError, TooLargeError, UsageError
+from amber.service.auth import Caller, Guard
+from amber.service.hub import JobHub
+from amber.service.problems import RefusedError
+from amber.service.representations import Representations
+from amber.settings import Settings
+from amber.store.tokens import Scope
+
+T = TypeVar("T")
+Body = TypeVar("Body", bound=BaseModel)
+#: Threads that ask the store, that decode pictures, and that read new media; further requests wait for their turn.
+STORE_THREADS, MEDIA_THREADS, INGEST_THREADS = 16, 2, 2
+#: So many may wait for the media's and the ingest's threads; then the service says that it is busy.
+MOST_WAITING = 64
+#: The most bytes of a JSON body.
+BODY_BYTES = 4 << 20
+#: The longest that a request may wait for a job.
+LONGEST_WAIT_SECONDS = 300.0
+_bearer = HTTPBearer(auto_error=False, description="An access token that `amber token create` made.")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What all routes share."""
+
+    amber: Amber
+    settings: Settings
+    guard: Guard
+    hub: JobHub
+    representations: Representations
+    store_threads: CapacityLimiter
+    media_threads: CapacityLimiter
+    ingest_threads: CapacityLimiter
+
+    async def run(self, does: Callable[[], T]) -> T:
+        """Run something that asks the store, in a thread."""
+        return await anyio.to_thread.run_sync(does, limiter=self.store_threads)
+
+    async def run_media(self, does: Callable[[], T]) -> T:
+        """Run something that decodes or encodes, in a thread; raises as `_bounded`."""
+        return await self._bounded(does, self.media_threads, "pictures and clips")
+
+    async def run_ingest(self, does: Callable[[], T]) -> T:
+        """Run something that reads new media, in a thread; raises as `_bounded`."""
+        return await self._bounded(does, self.ingest_threads, "new media")
+
+    async def _bounded(self, does: Callable[[], T], limiter: CapacityLimiter, what: str) -> T:
+        """Run in a thread of a limiter.
+
+        Raises:
+            BusyError: Too many wait already.
+        """
+        if limiter.statistics().tasks_waiting >= MOST_WAITING:
+            raise BusyError(f"{MOST_WAITING} requests for {what} wait already")
+        return await anyio.to_thread.run_sync(does, limiter=limiter)
+
+
+def service_of(request: Request) -> Service:
+    """The service that a request came to."""
+    found: Service = request.app.state.service
+    return found
+
+
+def caller_of(scope: Scope) -> Callable[..., Any]:
+    """A dependency: the caller, who must have this scope."""
+
+    async def caller(
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    ) -> Caller:
+        known: Caller | None = request.scope.get("amber.caller")
+        if known is None:
+            service = service_of(request)
+            authorization = request.headers.get("authorization", "")
+            known = await service.run(lambda: service.guard.admit(authorization, address_of(request.scope)))
+        known.require(scope)
+        return known
+
+    return caller
+
+
+def address_of(scope: Any) -> str:
+    """Where a request came from."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+TheService = Annotated[Service, Depends(service_of)]
+Reader = Annotated[Caller, Depends(caller_of("read"))]
+Writer = Annotated[Caller, Depends(caller_of("write"))]
+Admin = Annotated[Caller, Depends(caller_of("admin"))]
+
+
+async def body_of(request: Request, model: type[Body]) -> Body:
+    """The JSON body of a request.
+
+    Raises:
+        TooLargeError, RefusedError, UsageError: It is too large, no JSON, or says something else.
+    """
+    data = await read_body(request)
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise UsageError(said_of(error)) from error
+
+
+def said_of(error: ValidationError) -> str:
+    """What is wrong with a body, in a sentence."""
+    found = [f"{'.'.join(map(str, one['loc'])) or 'the body'}: {one['msg']}" for one in error.errors()[:5]]
+    return "; ".join(found)
+
+
+async def read_body(request: Request) -> bytes:
+    """The body of a request that is meant to be JSON; raises as `body_of`."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise RefusedError(
+            415, "No such format", f"send application/json; found {media_type or 'no Content-Type'}"
+        )
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_BYTES:
+            raise TooLargeError(f"the body has more than {BODY_BYTES} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def json_body(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:
+    """How the OpenAPI document describes a body that a route reads by itself."""
+    schema: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    if many:
+        schema = {"oneOf": [schema, {"type": "array", "items": schema, "minItems": 1, "maxItems": 1000}]}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def wait_of(request: Request) -> float:
+    """Seconds that a request is willing to wait (`Prefer: wait=30`); 0 if it says nothing."""
+    found = re.search(r"(?:^|[,;\s])wait\s*=\s*(\d{1,9})", request.headers.get("prefer", ""))
+    return min(float(found[1]), LONGEST_WAIT_SECONDS) if found else 0.0
+
+
+def asker_of(request: Request, caller: Caller) -> str:
+    """Who asks: the caller, told apart by its idempotency keys; asking twice is asking once."""
+    key = request.headers.get("idempotency-key", "")[:200]
+    return f"http|{caller.name}|{key}"

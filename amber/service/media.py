@@ -1,0 +1,110 @@
+"""Media: the standard encode of an asset, exact frames and clips of it."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
+
+from amber.engine.ask import Ask
+from amber.errors import FeatureNotFoundError
+from amber.service.context import Reader, Service, TheService
+from amber.service.features import Ready
+from amber.service.files import RANGED, file_answer
+from amber.service.problems import problems
+
+router = APIRouter(prefix="/v1/media", tags=["media"])
+
+#: The algorithm whose result is read here.
+STANDARD = "standard"
+#: The longest clip, in frames.
+MOST_CLIP_FRAMES = 15_000
+_VIDEO = {"video/mp4": {"schema": {"type": "string", "format": "binary"}}}
+_PICTURE = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
+Width = Annotated[
+    int | None, Query(ge=16, le=3840, description="Pixels across; the encode's own, unless said.")
+]
+Frame = Annotated[int, Query(ge=0, le=1 << 31, description="A frame of the standard encode.")]
+
+
+@router.get(
+    "/{asset}/video.mp4",
+    responses={200: {"description": "The film.", "content": _VIDEO}, **RANGED, **problems(404, 416, 422)},
+    summary="The standard encode of an asset",
+)
+async def get_video(request: Request, service: TheService, caller: Reader, asset: str) -> Response:
+    """Made when `standard` was asked for; until then 404 says so."""
+    standard = await service.run(lambda: _standard(request, service, asset))
+    sha256 = standard.encode.sha256
+    return file_answer(request, standard.encode.path, f'"{sha256}"', "video/mp4", "no-cache")
+
+
+@router.get(
+    "/{asset}/frames/{index}.jpg",
+    responses={200: {"description": "The frame.", "content": _PICTURE}, **problems(404, 422)},
+    summary="One frame, exact",
+)
+async def get_frame(
+    request: Request, service: TheService, caller: Reader, asset: str, index: int, width: Width = None
+) -> Response:
+    """The frame of that index, counted from 0 in the order of presentation."""
+    standard = await service.run(lambda: _standard(request, service, asset))
+
+    def still() -> bytes:
+        with standard.video() as video:
+            data: bytes = video.still(index, width=width)
+            return data
+
+    picture = await service.run_media(still)
+    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "no-cache"})
+
+
+@router.get(
+    "/{asset}/clip.mp4",
+    responses={200: {"description": "The clip.", "content": _VIDEO}, **RANGED, **problems(404, 422)},
+    summary="The frames from one to another, with their sound",
+)
+async def get_clip(
+    request: Request, service: TheService, caller: Reader, asset: str, start: Frame, end: Frame
+) -> Response:
+    """The frames [start, end), encoded anew; the same cut gives the same bytes."""
+    from jasper.clips import cut_clip
+    from jasper.errors import FrameOutOfRangeError
+
+    if end - start > MOST_CLIP_FRAMES:
+        raise FrameOutOfRangeError(f"a clip has {MOST_CLIP_FRAMES} frames at most; asked were {end - start}")
+    standard = await service.run(lambda: _standard(request, service, asset))
+    folder = tempfile.TemporaryDirectory(prefix="amber-clip-")
+    try:
+        clip = await service.run_media(
+            lambda: cut_clip(
+                standard.encode.path, standard.frame_times.path, start, end, Path(folder.name) / "clip.mp4"
+            )
+        )
+    except BaseException:
+        folder.cleanup()
+        raise
+    return FileResponse(
+        clip,
+        media_type="video/mp4",
+        headers={"Cache-Control": "no-cache"},
+        background=BackgroundTask(folder.cleanup),
+    )
+
+
+def _standard(request: Request, service: Service, asset: str) -> Any:
+    """The standard form of an asset.
+
+    Raises:
+        AlgorithmNotFoundError, AssetNotFoundError, FeatureNotFoundError: There is none.
+    """
+    found: Ready | None = request.app.state.desk.find(Ask(STANDARD, (asset,)))
+    if found is None:
+        raise FeatureNotFoundError(
+            f"asset {asset[:16]}… has no standard form yet; "
+            f"GET /v1/assets/{asset}/features/{STANDARD} asks for it"
+        )
+    result_type = service.amber.registry.get(STANDARD).result
+    return service.amber.engine.value_of(found.trace, result_type)

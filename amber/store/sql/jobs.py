@@ -1,0 +1,240 @@
+"""Asks in flight, in SQL."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
+
+from amber.store.jobs import ENDED, Ending, Job, Progress
+from amber.store.rows import DIGEST_BYTES, digests, packed, unpacked
+from amber.store.schema import job as jobs
+from amber.store.schema import job_asker as askers
+from amber.store.sql.forgotten import check_none_forgotten
+from amber.store.sql.session import Session, chunks, clock, upsert
+
+_PROGRESS = tuple(asdict(Progress()))
+
+
+class JobRows(Session):
+    """The rows about asks in flight; all but the asks themselves may be lost with the machine's power."""
+
+    def ask_job(self, job: Job, asker: str) -> Job:
+        """See the protocol."""
+        key = bytes.fromhex(job.key)
+        with self._writing() as connection:
+            check_none_forgotten(connection, job.assets)
+            now = connection.execute(select(clock(connection))).scalar_one()
+            new = _row(Job(job.key, job.algorithm, job.assets, closure=job.closure, order=job.order))
+            new |= {"created_at": now, "changed_at": now, "revision": 1}
+            upsert(connection, jobs, new)
+            there = connection.execute(_one(key).with_for_update()).one()
+            if there.state in ENDED:
+                connection.execute(delete(askers).where(askers.c.key == key))
+                again = {**new, "fence": there.fence + 1, "revision": there.revision + 1}
+                connection.execute(update(jobs).where(jobs.c.key == key).values(again))
+                there = connection.execute(_one(key)).one()
+            upsert(connection, askers, {"key": key, "asker": asker})
+            return _job(there)
+
+    def job(self, key: str) -> Job | None:
+        """See the protocol."""
+        return self.find_jobs([key]).get(key)
+
+    def find_jobs(self, keys: Collection[str]) -> dict[str, Job]:
+        """See the protocol."""
+        found = {}
+        with self._reading() as connection:
+            for some in chunks(digests(keys)):
+                for row in connection.execute(select(jobs).where(jobs.c.key.in_(some))):
+                    found[row.key.hex()] = _job(row)
+        return found
+
+    def jobs(self, *, after: str = "", limit: int | None = None, ended: bool = True) -> list[Job]:
+        """See the protocol."""
+        query = select(jobs).order_by(jobs.c.key).limit(limit)
+        if after:
+            query = query.where(jobs.c.key > bytes.fromhex(after.ljust(2 * DIGEST_BYTES, "0")))
+        if not ended:
+            query = query.where(jobs.c.state.not_in(ENDED))
+        with self._reading() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    def count_jobs(self) -> dict[str, int]:
+        """See the protocol."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                select(jobs.c.state, func.count().label("count")).group_by(jobs.c.state)
+            )
+            return {row[0]: row[1] for row in rows}
+
+    def askers(self, key: str) -> set[str]:
+        """See the protocol."""
+        with self._reading() as connection:
+            rows = connection.execute(select(askers.c.asker).where(askers.c.key == bytes.fromhex(key)))
+            return set(rows.scalars())
+
+    def withdraw_job(self, key: str, asker: str | None) -> Job | None:
+        """See the protocol."""
+        packed_key = bytes.fromhex(key)
+        with self._writing() as connection:
+            there = connection.execute(_one(packed_key).with_for_update()).one_or_none()
+            if there is None or there.state in ENDED:
+                return None if there is None else _job(there)
+            theirs = delete(askers).where(askers.c.key == packed_key)
+            connection.execute(theirs if asker is None else theirs.where(askers.c.asker == asker))
+            if _is_wanted(connection, packed_key):
+                return _job(there)
+            changed = _changed(connection) | {"state": "cancelled", "owner": "", "fence": jobs.c.fence + 1}
+            connection.execute(update(jobs).where(jobs.c.key == packed_key).values(changed))
+            return _job(connection.execute(_one(packed_key)).one())
+
+    def end_job(self, key: str) -> None:
+        """See the protocol."""
+        with self._writing(durable=False) as connection:
+            _remove(connection, jobs.c.key == bytes.fromhex(key))
+
+    def prune_jobs(self, seconds: float) -> int:
+        """See the protocol."""
+        with self._writing(durable=False) as connection:
+            old = and_(jobs.c.state.in_(ENDED), jobs.c.changed_at <= clock(connection) - seconds)
+            return _remove(connection, old)
+
+    # work
+
+    def job_owners(self) -> set[str]:
+        """See the protocol."""
+        with self._reading() as connection:
+            running = select(jobs.c.owner).where(jobs.c.state == "running").distinct()
+            return set(connection.execute(running).scalars())
+
+    def open_jobs(self, dead: Collection[str] = ()) -> list[Job]:
+        """See the protocol."""
+        with self._reading() as connection:
+            there = and_(_is_open(connection, dead), jobs.c.closure.is_not(None))
+            place = func.row_number().over(
+                partition_by=jobs.c.closure, order_by=(jobs.c.created_at, jobs.c.key)
+            )
+            ranked = select(jobs.c.key, place.label("place")).where(there).subquery()
+            first = select(jobs).join(ranked, ranked.c.key == jobs.c.key).where(ranked.c.place == 1)
+            return [_job(row) for row in connection.execute(first.order_by(jobs.c.created_at, jobs.c.key))]
+
+    def claim_job(
+        self,
+        owner: str,
+        seconds: float,
+        *,
+        key: str | None = None,
+        closures: Collection[str] = (),
+        dead: Collection[str] = (),
+    ) -> Job | None:
+        """See the protocol."""
+        wanted = jobs.c.closure.in_(digests(closures)) if key is None else jobs.c.key == bytes.fromhex(key)
+        with self._writing(durable=False) as connection:
+            query = select(jobs.c.key).where(wanted, _is_open(connection, dead))
+            query = query.order_by(jobs.c.created_at, jobs.c.key).limit(1)
+            found = connection.execute(query.with_for_update(skip_locked=key is None)).scalar()
+            if found is None:
+                return None
+            changed = _changed(connection) | {
+                "state": "running",
+                "owner": owner,
+                "fence": jobs.c.fence + 1,
+                "expires_at": clock(connection) + seconds,
+                "started_at": clock(connection),
+            }
+            connection.execute(update(jobs).where(jobs.c.key == found).values(changed))
+            return _job(connection.execute(_one(found)).one())
+
+    def renew_jobs(self, claims: Sequence[Job], seconds: float) -> set[str]:
+        """See the protocol."""
+        renewed = set()
+        with self._writing(durable=False) as connection:
+            for claim in sorted(claims, key=lambda claim: claim.key):
+                later = update(jobs).where(_stands(claim)).values(expires_at=clock(connection) + seconds)
+                if connection.execute(later).rowcount:
+                    renewed.add(claim.key)
+        return renewed
+
+    def tell_job(self, claim: Job, progress: Progress) -> bool:
+        """See the protocol."""
+        with self._writing(durable=False) as connection:
+            changed = _changed(connection) | asdict(progress)
+            return connection.execute(update(jobs).where(_stands(claim)).values(changed)).rowcount > 0
+
+    def finish_job(self, claim: Job, ending: Ending, *, asker: str = "") -> bool:
+        """See the protocol."""
+        key = bytes.fromhex(claim.key)
+        with self._writing(durable=False) as connection:
+            if connection.execute(_one(key).where(_stands(claim)).with_for_update()).one_or_none() is None:
+                return False
+            if asker:
+                connection.execute(delete(askers).where(askers.c.key == key, askers.c.asker == asker))
+                if ending.state == "ready" and not _is_wanted(connection, key):
+                    _remove(connection, jobs.c.key == key)
+                    return True
+            changed = _changed(connection) | {**vars(ending), "owner": ""}
+            changed["recipe"] = bytes.fromhex(ending.recipe) or None
+            connection.execute(update(jobs).where(jobs.c.key == key).values(changed))
+            return True
+
+    def hand_back_job(self, claim: Job) -> bool:
+        """See the protocol."""
+        with self._writing(durable=False) as connection:
+            changed = _changed(connection) | {"state": "queued", "owner": "", "fence": jobs.c.fence + 1}
+            return connection.execute(update(jobs).where(_stands(claim)).values(changed)).rowcount > 0
+
+
+def _one(key: bytes) -> Any:
+    return select(jobs).where(jobs.c.key == key)
+
+
+def _stands(claim: Job) -> ColumnElement[bool]:
+    """Whether a claim was neither taken over nor cancelled."""
+    held = jobs.c.key == bytes.fromhex(claim.key)
+    return and_(held, jobs.c.fence == claim.fence, jobs.c.state == "running")
+
+
+def _is_open(connection: Connection, dead: Collection[str]) -> ColumnElement[bool]:
+    abandoned = or_(jobs.c.expires_at <= clock(connection), jobs.c.owner.in_(list(dead)))
+    return or_(jobs.c.state == "queued", and_(jobs.c.state == "running", abandoned))
+
+
+def _is_wanted(connection: Connection, key: bytes) -> bool:
+    return connection.execute(select(askers.c.asker).where(askers.c.key == key).limit(1)).first() is not None
+
+
+def _changed(connection: Connection) -> dict[str, Any]:
+    return {"revision": jobs.c.revision + 1, "changed_at": clock(connection)}
+
+
+def _remove(connection: Connection, which: ColumnElement[bool]) -> int:
+    connection.execute(delete(askers).where(askers.c.key.in_(select(jobs.c.key).where(which))))
+    return connection.execute(delete(jobs).where(which)).rowcount
+
+
+def _row(job: Job) -> dict[str, Any]:
+    row = {**vars(job), **asdict(job.progress)}
+    del row["progress"]
+    return {
+        **row,
+        "key": bytes.fromhex(job.key),
+        "assets": packed(job.assets),
+        "closure": bytes.fromhex(job.closure) or None,
+        "recipe": bytes.fromhex(job.recipe) or None,
+    }
+
+
+def _job(row: Any) -> Job:
+    columns = dict(row._mapping)
+    told = Progress(**{name: columns.pop(name) for name in _PROGRESS})
+    return Job(
+        **{
+            **columns,
+            "progress": told,
+            "key": row.key.hex(),
+            "assets": unpacked(row.assets),
+            "closure": (row.closure or b"").hex(),
+            "recipe": (row.recipe or b"").hex(),
+        }
+    )
