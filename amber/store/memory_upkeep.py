@@ -354,14 +354,16 @@ class MemoryUpkeep(ABC):
     def mark_garbage(self, orphans: Sequence[Blob]) -> int:
         """See the protocol."""
         with self._lock:
+            self._settle()
             rows, now = self._rows, time.time()
             found = {blob.sha256: blob.size_bytes for blob in orphans}
-            marked = {sha256 for sha256, row in rows.garbage.items() if not row.collected}
-            for sha256 in marked - found.keys():
-                del rows.garbage[sha256]
-            for sha256 in found.keys() - marked:
+            rows.garbage = {
+                sha256: row for sha256, row in rows.garbage.items() if row.collected or sha256 in found
+            }
+            new = found.keys() - rows.garbage.keys()
+            for sha256 in new:
                 rows.garbage[sha256] = GarbageRow(found[sha256], now, rows.fence)
-            return len(found.keys() - marked)
+            return len(new)
 
     def garbage(self, grace_seconds: float) -> list[Blob]:
         """See the protocol."""
@@ -369,17 +371,21 @@ class MemoryUpkeep(ABC):
             rows, now = self._rows, time.time()
             over = now - max(grace_seconds, LEAST_PATIENCE_SECONDS)
             rows.leases = {recipe: one for recipe, one in rows.leases.items() if one.expires_at >= over}
-            oldest = min((lease.fence for lease in rows.leases.values()), default=rows.fence + 1)
-            rows.garbage = {
-                sha256: row
-                for sha256, row in rows.garbage.items()
-                if not (row.collected and row.fence < oldest)
-            }
+            oldest = self._settle()
             return [
                 Blob(sha256, row.size_bytes)
                 for sha256, row in sorted(rows.garbage.items())
                 if not row.collected and row.fence < oldest and row.marked_at <= now - grace_seconds
             ]
+
+    def _settle(self) -> int:
+        """Forget what was collected before all who work now began; the fence of the one who began first."""
+        rows = self._rows
+        oldest = min((lease.fence for lease in rows.leases.values()), default=rows.fence + 1)
+        rows.garbage = {
+            sha256: row for sha256, row in rows.garbage.items() if not row.collected or row.fence >= oldest
+        }
+        return oldest
 
     def collect(self, digests: Sequence[str], delete: Callable[[str], object]) -> list[str]:
         """See the protocol."""

@@ -196,7 +196,14 @@ class CollectTests(CatalogTests):
         assert keep(catalog, new, key=key_of("a")).recipe == new.trace.recipe
 
     def test_what_came_back_is_marked_anew(self, catalog: Catalog) -> None:
+        lease = catalog.take_lease(digest("a"), "worker", 60.0)
+        assert lease is not None
         self._collected(catalog, self.LEFT)
+        # Who lists blobs may have seen it before, and the worker may have stored it before.
+        assert catalog.mark_garbage([self.LEFT]) == 0
+        with pytest.raises(BlobCollectedError):
+            catalog.commit(lease, feature("a", value=self.LEFT.sha256), key=key_of("a"), epoch=0)
+        catalog.release_lease(lease)
         assert catalog.mark_garbage([self.LEFT]) == 1
         assert catalog.garbage(0.0) == [self.LEFT]
 

@@ -9,10 +9,13 @@ from amber.errors import BlobCollectedError
 from amber.store.records import UPLOADED, Blob, Lease, Pin, Usage
 from amber.store.rows import digests, moment
 from amber.store.schema import garbage, lease, location, making, pin, sequence, trace, trace_file
-from amber.store.sql.session import Session, chunks, clock, current_epoch, upsert
+from amber.store.sql.session import Session, alone, chunks, clock, current_epoch, upsert
 
 #: A lease that ended so long ago at least is no longer waited for.
 LEAST_PATIENCE_SECONDS = 60.0
+#: Whoever writes about garbage does so alone.
+_NAME = "amber garbage"
+_KNOWN = select(garbage.c.sha256, garbage.c.collected)
 
 
 class GarbageRows(Session):
@@ -21,26 +24,21 @@ class GarbageRows(Session):
     def mark_garbage(self, orphans: Sequence[Blob]) -> int:
         """See the protocol."""
         with self._writing(upkeep=True) as connection:
+            alone(connection, _NAME)
+            _settle(connection)
             now, fence = time.time(), _last_fence(connection)
-            marked = _marked(connection)
             found = {bytes.fromhex(blob.sha256): blob.size_bytes for blob in orphans}
+            known = {row.sha256: row.collected for row in connection.execute(_KNOWN)}
+            marked = {sha256 for sha256, collected in known.items() if not collected}
             for some in chunks(sorted(marked - found.keys())):
                 connection.execute(delete(garbage).where(garbage.c.sha256.in_(some)))
-            # What was collected may have come back: then the row says so no longer.
-            for some in chunks(sorted(found.keys() - marked)):
-                connection.execute(delete(garbage).where(garbage.c.sha256.in_(some)))
-                rows = [
-                    {
-                        "sha256": one,
-                        "size_bytes": found[one],
-                        "marked_at": now,
-                        "fence": fence,
-                        "collected": False,
-                    }
-                    for one in some
-                ]
+            # What was collected a moment ago is not marked: it may have been listed before that.
+            new = sorted(found.keys() - known.keys())
+            row = {"marked_at": now, "fence": fence, "collected": False}
+            for some in chunks(new):
+                rows = [{"sha256": one, "size_bytes": found[one], **row} for one in some]
                 connection.execute(insert(garbage), rows)
-            return len(found.keys() - marked)
+            return len(new)
 
     def garbage(self, grace_seconds: float) -> list[Blob]:
         """See the protocol."""
@@ -49,13 +47,12 @@ class GarbageRows(Session):
             over = select(lease.c.recipe).where(lease.c.expires_at < clock(connection) - patience)
             for recipe in sorted(connection.execute(over).scalars()):
                 connection.execute(delete(lease).where(lease.c.recipe == recipe))
-            oldest = connection.execute(select(func.min(lease.c.fence))).scalar()
-            if oldest is None:
-                oldest = _last_fence(connection) + 1
-            is_settled = garbage.c.fence < oldest
-            connection.execute(delete(garbage).where(garbage.c.collected.is_(True), is_settled))
+            alone(connection, _NAME)
+            oldest = _settle(connection)
             due = select(garbage.c.sha256, garbage.c.size_bytes).where(
-                garbage.c.collected.is_(False), is_settled, garbage.c.marked_at <= time.time() - grace_seconds
+                garbage.c.collected.is_(False),
+                garbage.c.fence < oldest,
+                garbage.c.marked_at <= time.time() - grace_seconds,
             )
             rows = connection.execute(due.order_by(garbage.c.sha256)).all()
         return [Blob(sha256.hex(), size_bytes) for sha256, size_bytes in rows]
@@ -64,8 +61,9 @@ class GarbageRows(Session):
         """See the protocol."""
         with self._writing() as connection:
             current_epoch(connection, lock=True, to_raise=True)  # nobody commits until this is over
+            alone(connection, _NAME)
             needed = needed_among(connection, digests)
-            gone = [sha256 for sha256 in digests if sha256 not in needed]
+            gone = list(digests)
             fence, now = _last_fence(connection), time.time()
             for sha256 in gone:
                 delete(sha256)
@@ -150,5 +148,10 @@ def _last_fence(connection: Connection) -> int:
     return int(connection.execute(select(sequence.c.number).where(sequence.c.name == "fence")).scalar_one())
 
 
-def _marked(connection: Connection) -> set[bytes]:
-    return set(connection.execute(select(garbage.c.sha256).where(garbage.c.collected.is_(False))).scalars())
+def _settle(connection: Connection) -> int:
+    """Forget what was collected before all who work now began; the fence of the one who began first."""
+    oldest = connection.execute(select(func.min(lease.c.fence))).scalar()
+    if oldest is None:
+        oldest = _last_fence(connection) + 1
+    connection.execute(delete(garbage).where(garbage.c.collected.is_(True), garbage.c.fence < oldest))
+    return int(oldest)
