@@ -63,7 +63,7 @@ class GarbageRows(Session):
             current_epoch(connection, lock=True, to_raise=True)  # nobody commits until this is over
             alone(connection, _NAME)
             needed = needed_among(connection, digests)
-            gone = list(digests)
+            gone = [sha256 for sha256 in digests if sha256 not in needed]
             fence, now = _last_fence(connection), time.time()
             for sha256 in gone:
                 delete(sha256)
