@@ -20,7 +20,7 @@ from amber.algorithm import Source, algorithm, result
 from amber.engine.ask import Ask
 from amber.engine.engine import Engine
 from amber.engine.invalidate import apply_plan, plan_forget, plan_invalidation, undo_plan
-from amber.errors import AssetForgottenError, PlanDriftedError, StoreUnavailableError
+from amber.errors import AssetForgottenError, JobCancelledError, PlanDriftedError, StoreUnavailableError
 from amber.registry import Registry
 from amber.store.collect import collect
 from amber.store.open import open_store
@@ -199,7 +199,7 @@ def test_collecting_under_load_leaves_no_orphan_and_takes_nothing_that_is_needed
                 film = FILMS[(worker + number) % len(FILMS) :][:1]
                 # As a worker that was killed between storing its value and committing it: sometimes another makes it again.
                 engine.store.blobs.put(_bytes(own))
-                with contextlib.suppress(AssetForgottenError):
+                with contextlib.suppress(AssetForgottenError, JobCancelledError):
                     engine.get(Ask("noise", film, settings={"number": number + worker}))
                     if number % 3:
                         engine.get(Ask("own", film, settings={"number": own}))
