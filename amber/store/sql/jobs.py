@@ -27,8 +27,10 @@ class JobRows(Session):
             now = connection.execute(select(clock(connection))).scalar_one()
             new = _row(Job(job.key, job.algorithm, job.assets, closure=job.closure, order=job.order))
             new |= {"created_at": now, "changed_at": now, "revision": 1}
-            upsert(connection, jobs, new)
-            there = connection.execute(_one(key).with_for_update()).one()
+            there = None
+            while there is None:  # what was there a moment ago may be removed meanwhile
+                upsert(connection, jobs, new)
+                there = connection.execute(_one(key).with_for_update()).one_or_none()
             if there.state in ENDED:
                 connection.execute(delete(askers).where(askers.c.key == key))
                 again = {**new, "fence": there.fence + 1, "revision": there.revision + 1}
