@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from amber.engine import invalidate
 from amber.engine.ask import Ask, Feature
 from amber.engine.engine import Engine, State
 from amber.engine.events import Listener, silent
-from amber.engine.ingest import Ingested, Progress, ingest, media_files, try_ingest
+from amber.engine.ingest import AssetName, Ingested, Progress, ingest, media_files, try_ingest
 from amber.engine.jobs import find_job
 from amber.engine.lineage import Lineage, lineage
 from amber.errors import AmbiguousAssetError, AssetNotFoundError
@@ -23,8 +23,6 @@ from amber.store.open import open_store
 from amber.store.protocol import Applied, AssetRecord, Audit, KeptPlan, Pin, Store, Trace
 from amber.store.verify import Report, verify
 
-#: An asset as people name it: its record, its hash or six digits of it, its title, or a path.
-AssetName = AssetRecord | str | Path
 _HASH = re.compile("[0-9a-f]{64}")
 
 
@@ -45,16 +43,21 @@ class Amber:
 
     @classmethod
     def open(cls, home: str | Path | None = None, *, settings: Settings | None = None) -> Self:
-        """Open the store under a home and load the algorithms that the settings name.
+        """Open the store under a home and load the algorithms that the settings name; or reach a service.
 
         Args:
             home: Folder of the catalogue and blobs; `AMBER_HOME`, or `~/.amber`, unless given.
+                `http://…` or `https://…` is a service: what comes back has the same calls, and sends `AMBER_TOKEN`.
             settings: Instead of those of the environment and `amber.toml`.
 
         Raises:
             ConfigurationError, DeclarationError: The settings or the algorithms cannot be used.
             StoreError: The store cannot be opened.
         """
+        if isinstance(home, str) and home.startswith(("http://", "https://")):
+            from amber.remote import RemoteAmber  # loads httpx, which nothing else needs
+
+            return cast("Self", RemoteAmber.at(home, settings or Settings.read()))
         chosen = settings or Settings.read(home=Path(home) if home is not None else None)
         registry = Registry(load_algorithms(chosen.algorithms), chosen.bindings)
         store = open_store(

@@ -57,6 +57,8 @@ class Settings:
     redis_url: str = field(default="", repr=False)
     #: How many bytes of blobs that are elsewhere this machine keeps as files. `AMBER_COPIES_BYTES`.
     copies_bytes: int = COPIES_BYTES
+    #: The access token that a client sends to a service. `AMBER_TOKEN`.
+    token: str = field(default="", repr=False)
     #: Whether the service wants access tokens: `off` or `token`. Beyond loopback it wants them always. `AMBER_AUTH`.
     auth: Literal["off", "token"] = "off"
     #: Folders that HTTP callers may name files of. `AMBER_MEDIA_ROOTS`, separated by colons.
@@ -106,6 +108,7 @@ class Settings:
             blobs_url=variables.get("AMBER_BLOBS_URL") or _typed(document, "blobs_url", str),
             redis_url=variables.get("AMBER_REDIS_URL") or _typed(document, "redis_url", str),
             copies_bytes=_number(variables, document, "copies_bytes", COPIES_BYTES),
+            token=variables.get("AMBER_TOKEN") or "",
             auth=_auth(variables.get("AMBER_AUTH") or _typed(document, "auth", str) or "off"),
             media_roots=_roots(variables.get("AMBER_MEDIA_ROOTS"), _typed(document, "media_roots", list)),
             **{

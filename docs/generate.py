@@ -352,7 +352,7 @@ def environment_page() -> str:
 LAYERS: dict[str, tuple[str, ...]] = {
     "command line": ("amber/cli",),
     "service": ("amber/service",),
-    "Python entry": ("amber/client.py",),
+    "Python entry": ("amber/client.py", "amber/remote.py", "amber/http.py"),
     "editing": ("amber/editing",),
     "engine": ("amber/engine",),
     "store": ("amber/store", "migrations"),

@@ -43,9 +43,10 @@ def invalidate(
     Example: `amber invalidate shots@1 --reason "cuts missed in the dark"`
     """
     from amber.cli.output import emit, say
-    from amber.cli.planned import one_of, plan_document, show_applied, show_plan
+    from amber.cli.planned import one_of, show_applied, show_plan
     from amber.cli.session import opened, pairs
     from amber.engine.invalidate import apply_plan, undo_plan
+    from amber.engine.kept_plans import plan_document
 
     one_of(**{"ALGORITHM@VERSION": target, "--apply": apply, "--undo": undo})
     with opened() as amber:

@@ -1,12 +1,13 @@
 """Kept plans, as commands print them: a document, or what it would do and what to type next."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from amber.cli.output import emit, say
+from amber.engine.kept_plans import plan_document
 from amber.errors import UsageError
 
 if TYPE_CHECKING:
-    from amber.store.protocol import Applied, Extent, KeptPlan
+    from amber.store.protocol import Applied, KeptPlan
 
 
 def one_of(**given: object) -> None:
@@ -20,40 +21,6 @@ def one_of(**given: object) -> None:
     if len(typed) != 1:
         found = " and ".join(name.replace("_", "-") for name in typed) or "nothing"
         raise UsageError(f"say one of {names}; found {found}")
-
-
-def plan_document(plan: "KeptPlan") -> dict[str, Any]:
-    """A plan, whatever became of it."""
-    steps = [("miss", extent) for extent in plan.doomed] + [("depends", extent) for extent in plan.depends]
-    return {
-        "plan_id": plan.id,
-        "action": plan.action,
-        "state": plan.state,
-        "features": plan.features,
-        "dependants": plan.dependants,
-        "bytes": plan.size_bytes,
-        "seconds": plan.seconds,
-        "most_seconds": plan.most_seconds,
-        "steps": [_step(mark, extent) for mark, extent in steps],
-        "assets": list(plan.assets) if plan.assets is not None else None,
-        "where": dict(plan.where),
-        "reason": plan.reason,
-        "who": plan.who,
-        "made_at": plan.made_at,
-        "applied_at": plan.applied_at,
-        **{name: plan.detail[name] for name in ("ended", "locations") if name in plan.detail},
-    }
-
-
-def _step(mark: str, extent: "Extent") -> dict[str, Any]:
-    return {
-        "algorithm": extent.algorithm,
-        "version": extent.version,
-        "mark": mark,
-        "features": extent.features,
-        "bytes": extent.size_bytes,
-        "seconds": extent.seconds,
-    }
 
 
 def show_plan(plan: "KeptPlan", command: str, *, as_json: bool) -> None:

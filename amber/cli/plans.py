@@ -14,8 +14,8 @@ def plans(json: JsonOption = False) -> None:
 
     Example: `amber plans`
     """
-    from amber.cli.planned import plan_document
     from amber.cli.session import opened
+    from amber.engine.kept_plans import plan_document
 
     with opened() as amber:
         kept = amber.store.catalog.plans()

@@ -41,6 +41,8 @@ MEDIA_SUFFIXES = frozenset(
     ]
 )
 
+#: An asset as people name it: its record, its hash or six digits of it, its title, or a path.
+AssetName = AssetRecord | str | Path
 Progress = Callable[[int, int], None]
 
 

@@ -2,12 +2,15 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from amber.errors import BusyError, ScopeError, TokenRefusedError
 from amber.store.tokens import SCOPES, Scope, Token, TokenCatalog, is_secret_of, parts
 
+#: Tells the time.
+Clock = Callable[[], float]
 #: A token that was looked up is not looked up again for so long; so long a revoked one may still be let in.
 FRESH_SECONDS = 1.0
 #: So many refused tokens from one address, within so many seconds, and the address has to wait.
@@ -79,26 +82,31 @@ class TokenGuard:
     Args:
         catalog: Where tokens are.
         rate: Requests a second of one token; 0: any number.
+        clock: Seconds, from whenever.
     """
 
-    def __init__(self, catalog: TokenCatalog, rate: int = 0) -> None:
+    def __init__(self, catalog: TokenCatalog, rate: int = 0, *, clock: Clock = time.monotonic) -> None:
         self._catalog = catalog
-        self._rates = Rates(rate)
-        self._refusals = Rates(MOST_REFUSALS / REFUSAL_SECONDS, burst=MOST_REFUSALS)
+        self._clock = clock
+        self._rates = Rates(rate, clock=clock)
+        self._refusals = Rates(MOST_REFUSALS / REFUSAL_SECONDS, burst=MOST_REFUSALS, clock=clock)
         self._known: OrderedDict[str, tuple[float, Token | None]] = OrderedDict()
 
     def admit_at_once(self, authorization: str, address: str) -> Caller | None:
         """See the protocol."""
         named = _bearer(authorization)
-        until, token = self._known.get(named[0], (0.0, None)) if named else (0.0, None)
-        if named is None or token is None or until < time.monotonic():
+        until, token = self._known.get(named[0], _UNKNOWN) if named else _UNKNOWN
+        if named is None or token is None or until < self._clock():
             return None
         return self._checked(token, named[1], address)
 
     def admit(self, authorization: str, address: str) -> Caller:
         """See the protocol."""
-        self._refusals.check(address)
         named = _bearer(authorization)
+        if named is None or self._known.get(named[0], _UNKNOWN)[1] is None:
+            self._refusals.check(
+                address
+            )  # who is known is let in, whoever else guesses from the same address
         if named is None:
             raise TokenRefusedError(
                 "send an access token: `Authorization: Bearer …`; `amber token create` makes one"
@@ -106,10 +114,10 @@ class TokenGuard:
         return self._checked(self._look_up(named[0]), named[1], address)
 
     def _look_up(self, public: str) -> Token | None:
-        until, token = self._known.get(public, (0.0, None))
-        if until < time.monotonic():
+        until, token = self._known.get(public, _UNKNOWN)
+        if until < self._clock():
             token = self._catalog.token(public)
-            self._known[public] = (time.monotonic() + FRESH_SECONDS, token)
+            self._known[public] = (self._clock() + FRESH_SECONDS, token)
             while len(self._known) > _MOST_REMEMBERED:
                 self._known.popitem(last=False)
         return token
@@ -125,6 +133,8 @@ class TokenGuard:
 
 
 _NOBODY = Token("", "", "read", "0" * 64)
+#: Until when a token that was never looked up is known, and as what.
+_UNKNOWN: tuple[float, Token | None] = (float("-inf"), None)
 
 
 def _bearer(authorization: str) -> tuple[str, str] | None:
@@ -138,10 +148,12 @@ class Rates:
     Args:
         rate: A second; 0: any number.
         burst: At once; what comes in a second, unless given.
+        clock: Seconds, from whenever.
     """
 
-    def __init__(self, rate: float, burst: float | None = None) -> None:
+    def __init__(self, rate: float, burst: float | None = None, *, clock: Clock = time.monotonic) -> None:
         self._rate = rate
+        self._clock = clock
         self._burst = burst if burst is not None else max(1.0, rate)
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -163,11 +175,11 @@ class Rates:
             raise self._busy(self._now(name))
 
     def _now(self, name: str) -> float:
-        left, at = self._left.get(name, (self._burst, time.monotonic()))
-        return min(self._burst, left + (time.monotonic() - at) * self._rate)
+        left, at = self._left.get(name, (self._burst, self._clock()))
+        return min(self._burst, left + (self._clock() - at) * self._rate)
 
     def _put(self, name: str, left: float) -> None:
-        self._left[name] = (left, time.monotonic())
+        self._left[name] = (left, self._clock())
         self._left.move_to_end(name)
         while len(self._left) > _MOST_REMEMBERED:
             self._left.popitem(last=False)

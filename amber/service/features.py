@@ -119,7 +119,9 @@ class Desk:
         """
         try:
             closure = self._engine.closure(ask)
+            _check_hashes(ask)
         except VersionNotFoundError:
+            _check_hashes(ask)
             trace = self._engine.find_stored(ask)
             return Ready(trace, json.loads(trace.settings))
         _, _, found = self._engine.look_up(closure, ask)
@@ -357,7 +359,7 @@ async def _represent(
     if job is not None and form == "json":
         body = _told(encoded, job)
     if encoded.next_after is not None:
-        following = request.url.include_query_params(after=encoded.next_after, limit=page.limit)
+        following = request.url.include_query_params(limit=page.limit, after=encoded.next_after)
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     return Response(body, headers=headers, media_type=MEDIA_TYPES[form])
 
@@ -420,6 +422,12 @@ def _one(data: bytes) -> models.AskBody:
 def _desk(request: Request, service: Service) -> Desk:
     found: Desk = request.app.state.desk
     return found
+
+
+def _check_hashes(ask: Ask) -> None:
+    for asset in ask.assets:
+        if len(asset) != 64 or set(asset) - set("0123456789abcdef"):
+            raise AssetNotFoundError(f"no asset {asset[:70]!r} is recorded; a hash has 64 digits")
 
 
 def _checked(feature: str) -> str:

@@ -47,6 +47,33 @@ class RetryBody(_Strict):
     asset: Hash | None = None
 
 
+Reason = Annotated[str, Field(min_length=1, max_length=10_000)]
+PlanId = Annotated[str, Field(pattern="^[0-9a-f]{12}$", description="Names a plan.")]
+
+
+class InvalidateBody(_Strict):
+    """A reason, for a plan; or the id of a plan, which applies it."""
+
+    reason: Reason | None = None
+    #: Only of these; of all, unless said.
+    assets: Annotated[list[Hash], Field(max_length=10_000)] = []
+    with_dependants: bool = False
+    plan_id: PlanId | None = None
+
+
+class RestoreBody(_Strict):
+    """The plan that shall be taken back."""
+
+    plan_id: PlanId
+
+
+class ForgetBody(_Strict):
+    """A reason, for a plan; or the id of a plan, which applies it."""
+
+    reason: Reason | None = None
+    plan_id: PlanId | None = None
+
+
 class Asset(BaseModel):
     """An asset of the library."""
 
@@ -209,6 +236,26 @@ class Plan(BaseModel):
 
     steps: list[PlannedStep]
     seconds: float
+
+
+class KeptPlan(BaseModel):
+    """What a plan would do, or did."""
+
+    plan_id: str
+    action: Literal["invalidate", "forget", "retain"]
+    state: str
+    features: int
+    dependants: int
+    bytes: int
+    seconds: float
+    most_seconds: float
+    steps: list[dict[str, Any]]
+    assets: list[Hash] | None
+    where: dict[str, str]
+    reason: str
+    who: str
+    made_at: str | None
+    applied_at: str | None
 
 
 class StateAnswer(BaseModel):

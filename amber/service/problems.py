@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from amber import errors
 from amber.engine.texts import json_text
+from jasper.errors import MediaError
 
 MEDIA_TYPE = "application/problem+json"
 #: The error's class → the status; the nearest class above it that is named here counts.
@@ -20,6 +21,8 @@ STATUSES: dict[type[Exception], int] = {
     errors.NotFoundError: 404,
     errors.LocationRefusedError: 403,
     errors.TooLargeError: 413,
+    errors.PlanStateError: 409,
+    errors.PlanDriftedError: 409,
     errors.UsageError: 422,
     errors.DeclarationError: 422,
     errors.ComputeError: 422,
@@ -98,7 +101,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         title = {404: "No such route", 405: "No such method"}.get(error.status_code, "Refused")
         return Problem(error.status_code, title, str(error.detail), headers=error.headers or {})
-    if isinstance(error, errors.AmberError) or _is_media_error(error):
+    if isinstance(error, errors.AmberError | MediaError):
         return _known(error)
     # Whatever else it is may tell of the inside, so only its class is told; the log has the rest.
     return Problem(500, "The service made a mistake", f"{type(error).__name__}; the log tells more")
@@ -134,13 +137,6 @@ def _invalid(error: RequestValidationError) -> Problem:
     )
 
 
-def _is_media_error(error: Exception) -> bool:
-    """Whether jasper raised it; told by name, for most requests never load that."""
-    return any(
-        (kind.__module__, kind.__name__) == ("jasper.errors", "MediaError") for kind in type(error).__mro__
-    )
-
-
 def _slug(name: str) -> str:
     """`AssetNotFoundError` → `asset-not-found`."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.removesuffix("Error")).lower()
@@ -159,6 +155,8 @@ def install(app: FastAPI) -> None:
         FailedJobError,
         RequestValidationError,
         HTTPException,
+        MediaError,
+        Exception,  # the answer is sent, and the error raised on, so that the front logs it
     ):
         app.add_exception_handler(kind, answer)
 

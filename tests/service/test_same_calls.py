@@ -1,0 +1,168 @@
+"""One and the same suite for Amber in this process and behind a service."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amber.client import Amber
+from amber.engine.events import StepEvent
+from amber.errors import (
+    AlgorithmFailedError,
+    AlgorithmNotFoundError,
+    AmbiguousAssetError,
+    AssetNotFoundError,
+    FeatureNotFoundError,
+    SettingError,
+    UsageError,
+    VersionNotFoundError,
+)
+from amber.settings import Settings
+from jasper.errors import UnreadableMediaError
+from tests.service.serving import deployment
+
+
+@pytest.fixture(params=["embedded", "http"])
+def amber(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Amber]:
+    """Amber, either way."""
+    if request.param == "embedded":
+        with Amber.open(settings=settings) as amber:
+            yield amber
+    else:
+        with deployment(settings) as url, Amber.open(url, settings=settings) as amber:
+            yield amber
+
+
+def test_a_file_is_named_once(amber: Amber, clip: Path) -> None:
+    first = amber.ingest(clip)
+    assert (first.title, first.frame_count, first.width, first.height, first.rate) == (
+        "plain",
+        24,
+        64,
+        48,
+        24,
+    )
+    assert amber.ingest(clip).asset == first.asset
+    assert [one.asset for one in amber.assets()] == [first.asset]
+    states = [(done.state, done.asset) for done in amber.ingest_all([clip.parent])]
+    assert ("known", first.asset) in states
+
+
+def test_what_is_no_media_is_refused(amber: Amber, tmp_path: Path) -> None:
+    (tmp_path / "letter.mp4").write_text("Dear diary")
+    with pytest.raises(UnreadableMediaError):
+        amber.ingest(tmp_path / "letter.mp4")
+    [done] = amber.ingest_all([tmp_path / "letter.mp4"])
+    assert done.state == "failed" and done.problem
+    assert amber.assets() == []
+
+
+def test_an_asset_has_names(amber: Amber, clip: Path, other_clip: Path) -> None:
+    first, second = amber.ingest(clip), amber.asset(other_clip)
+    assert (
+        amber.asset("plain") == amber.asset(first.asset) == amber.asset(first.asset[:8]) == amber.asset(first)
+    )
+    with pytest.raises(AssetNotFoundError, match="nobody"):
+        amber.asset("nobody")
+    amber.label(second, {}, title="plain")
+    with pytest.raises(AmbiguousAssetError, match="2 assets are called"):
+        amber.asset("plain")
+
+
+def test_labels_choose_assets(amber: Amber, clip: Path, other_clip: Path) -> None:
+    first, second = amber.ingest(clip), amber.ingest(other_clip)
+    assert amber.label(first, {"genre": "grey", "year": "2026"}).labels == {"genre": "grey", "year": "2026"}
+    assert [one.asset for one in amber.assets({"genre": "grey"})] == [first.asset]
+    assert amber.label(first, {"genre": None}).labels == {"year": "2026"}
+    assert amber.assets({"genre": "grey"}) == []
+    assert {one.asset for one in amber.assets()} == {first.asset, second.asset}
+
+
+def test_a_feature_is_typed_and_computed_once(amber: Amber, clip: Path) -> None:
+    asset = amber.ingest(clip)
+    assert amber.state("scaled", asset) == "absent"
+    first = amber.get("scaled", asset)
+    assert not first.hit
+    assert [done.step.algorithm for done in first.computed] == ["first_bytes", "scaled"]
+    assert first.value.amount.tolist() == [51.0, 58.0, 60.5]
+    assert first.value.name == ["byte 102", "byte 116", "byte 121"]
+    assert first.table.column("amount").to_pylist() == first.value.amount.tolist()
+    again = amber.get("scaled", asset)
+    assert again.hit and again.computed == () and again.id == first.id and again.data == first.data
+    assert amber.state("scaled", asset) == "ready"
+    assert {trace.algorithm for trace in amber.features(asset)} == {"first_bytes", "scaled"}
+
+
+def test_settings_are_part_of_what_is_asked(amber: Amber, clip: Path) -> None:
+    asset = amber.ingest(clip)
+    assert amber.get("scaled", asset, settings={"factor": 2.0}).value.amount.tolist() == [204.0, 232.0, 242.0]
+    both = amber.get("scaled", asset, settings={"scaled.factor": "0.5", "first_bytes.rows": 1})
+    assert both.value.amount.tolist() == [51.0]
+    with pytest.raises(SettingError, match="factor"):
+        amber.get("scaled", asset, settings={"factor": "much"})
+    with pytest.raises(SettingError, match=r"there are: first_bytes\.rows, scaled\.factor"):
+        amber.get("scaled", asset, settings={"speed": 1})
+
+
+def test_several_titles_make_one_feature(amber: Amber, clip: Path, other_clip: Path) -> None:
+    first, second = amber.ingest(clip), amber.ingest(other_clip)
+    assert amber.get("together", first, second).value.count.tolist() == [6, 6, 6]
+    assert amber.get("summary", first, second).value.titles == 2
+    with pytest.raises(UsageError, match="ask once for each"):
+        amber.get("scaled", first, second)
+
+
+def test_a_plan_says_what_an_ask_would_do(amber: Amber, clip: Path) -> None:
+    asset = amber.ingest(clip)
+    marks = [(one.step.algorithm, one.mark) for one in amber.plan("scaled", asset).steps]
+    assert marks == [("first_bytes", "miss"), ("scaled", "miss")]
+    amber.get("first_bytes", asset)
+    marks = [(one.step.algorithm, one.mark) for one in amber.plan("scaled", asset).steps]
+    assert marks == [("first_bytes", "hit"), ("scaled", "miss")]
+
+
+def test_what_does_not_exist_is_named(amber: Amber, clip: Path) -> None:
+    asset = amber.ingest(clip)
+    with pytest.raises(AlgorithmNotFoundError, match="no algorithm 'scale'; there are: broken, first_bytes"):
+        amber.get("scale", asset)
+    with pytest.raises(VersionNotFoundError, match="loaded versions: 1"):
+        amber.get("scaled", asset, version="7")
+    with pytest.raises(FeatureNotFoundError):
+        amber.why("abcdef")
+
+
+def test_a_failure_is_told_and_remembered_until_it_is_forgotten(amber: Amber, clip: Path) -> None:
+    asset = amber.ingest(clip)
+    for _ in range(2):
+        with pytest.raises(AlgorithmFailedError, match="3 bytes are not enough"):
+            amber.get("broken", asset)
+    assert amber.state("broken", asset) == "failed"
+    assert amber.retry("broken", asset) == 1
+    assert amber.state("broken", asset) == "absent"
+    assert amber.retry("broken") == 0
+
+
+def test_lineage_leads_both_ways(amber: Amber, clip: Path) -> None:
+    asset = amber.ingest(clip)
+    scaled = amber.get("scaled", asset)
+    found = amber.why(scaled.id[:12])
+    assert found.trace.recipe == scaled.id and "was never computed" in found.reason
+    [entry] = found.made_from
+    assert entry.parameter == "data" and entry.recipe in found.sources
+    assert [trace.recipe for trace in amber.why(entry.recipe or "").used_by] == [scaled.id]
+
+
+def test_a_listener_hears_of_steps(amber: Amber, clip: Path) -> None:
+    heard: list[Any] = []
+
+    def listen(event: StepEvent) -> None:
+        heard.append(event.step.algorithm)
+
+    assert amber.get("scaled", amber.ingest(clip), listener=listen).value.amount.size == 3
+    assert set(heard) <= {"first_bytes", "scaled"}
+
+
+def test_no_job_is_left_of_what_was_answered(amber: Amber, clip: Path) -> None:
+    amber.get("scaled", amber.ingest(clip))
+    assert amber.jobs() == []
