@@ -86,7 +86,7 @@ def test_every_route_is_listed(settings: Settings) -> None:
 
 @pytest.mark.parametrize(("method", "path"), list(SCOPES))
 def test_a_route_lets_in_who_may(guarded: tuple[Amber, str, dict[str, str]], method: str, path: str) -> None:
-    amber, url, texts = guarded
+    _, url, texts = guarded
     scope = SCOPES[method, path]
     if scope is None:
         assert _send(url, method, path, None).status_code == 200
