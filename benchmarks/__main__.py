@@ -8,12 +8,33 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_job, disk, encoded_job, long_film, naming, planning, warm_ask
+from benchmarks import (
+    cold_job,
+    disk,
+    encoded_job,
+    long_film,
+    naming,
+    planning,
+    planning_remote,
+    warm_ask,
+    warm_remote,
+)
 from benchmarks.measure import Answer, machine
 from benchmarks.subject import the_film
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-NAMES = ("cold_job", "encoded_job", "warm_ask", "planning", "disk", "naming")
+NAMES = (
+    "cold_job",
+    "encoded_job",
+    "warm_ask",
+    "warm_remote",
+    "planning",
+    "planning_remote",
+    "disk",
+    "naming",
+)
+#: Need no film.
+WITHOUT_FILM = {"planning", "planning_remote", "warm_remote"}
 #: Takes a quarter of an hour, so it is run where it is asked for by name.
 LONG = "long_film"
 
@@ -47,7 +68,7 @@ def main() -> None:
 def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) -> Iterator[Answer]:
     """Each answer as soon as it is there."""
     with tempfile.TemporaryDirectory(prefix="amber-bench-") as folder:
-        film = the_film(own) if set(chosen) - {"planning"} else Path()
+        film = the_film(own) if set(chosen) - WITHOUT_FILM else Path()
         home = Path(folder) / "home"
         if "cold_job" in chosen:
             yield cold_job.measure(film, rounds, home)
@@ -55,6 +76,10 @@ def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) ->
             yield encoded_job.measure(film, rounds)
         if "warm_ask" in chosen:
             yield warm_ask.measure(film, max(rounds, 5), home)
+        if "warm_remote" in chosen:
+            yield warm_remote.measure(max(rounds, 5))
+        if "planning_remote" in chosen:
+            yield planning_remote.measure(keys, rounds)
         if "disk" in chosen:
             yield disk.measure(film, home)
         if "naming" in chosen:

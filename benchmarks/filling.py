@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from amber.keys import Closure, Snapshot, recipe, subject
 from amber.store import schema
-from amber.store.open import CATALOG_NAME
 from amber.store.protocol import AssetRecord, Blob, Cost, NewTrace, Store, Trace, TraceInput
 from amber.store.rows import digests, subject_key
-from amber.store.sql.session import sqlite_engine, writing
+from amber.store.sql.session import writing
 
 _NOBODY = "benchmark|1|1"
 _CLEAN = Snapshot()
@@ -24,15 +22,17 @@ _ALIKE = [
 ]
 
 
-def fill(store: Store, home: Path, closure: Closure, assets: Sequence[str], *, linked: bool = True) -> None:
+def fill(
+    store: Store, engine: Engine, closure: Closure, assets: Sequence[str], *, linked: bool = True
+) -> None:
     """Store the asked feature, which reads nothing but the asset, for each of these assets.
 
     The first is committed as a worker commits it.
     The others are made alike: blobs of their own, and rows written in one transaction.
 
     Args:
-        store: The store of `home`.
-        home: Where the catalogue is.
+        store: The store.
+        engine: The database of its catalogue.
         closure: What is asked for.
         assets: Their hashes; nothing is known of them yet.
         linked: Whether the ask's key finds the feature; else only its recipe does.
@@ -40,13 +40,10 @@ def fill(store: Store, home: Path, closure: Closure, assets: Sequence[str], *, l
     first, *others = assets
     _commit(store, closure, first, linked)
     values = [store.blobs.put(asset.encode()) for asset in others]
-    path = home / CATALOG_NAME
-    engine = sqlite_engine(path)
-    with writing(engine, path) as connection:
+    with writing(engine, "the catalogue", upkeep=True) as connection:
         _copy_asset(connection, first, others)
         numbers = _add_traces(connection, closure, first, others, values)
         _add_finders(connection, closure, others, numbers, linked)
-    engine.dispose()
 
 
 def _recipe(closure: Closure, asset: str) -> str:
@@ -93,6 +90,8 @@ def _add_traces(
         for at, asset, value in zip(numbers, others, values, strict=True)
     ]
     connection.execute(insert(schema.trace), rows)
+    if connection.dialect.name == "postgresql":  # which counts apart from the rows
+        connection.execute(select(func.setval(func.pg_get_serial_sequence("trace", "id"), numbers[-1])))
     making = schema.making.c
     counted = update(schema.making).where(making.id == alike["making"])
     connection.execute(

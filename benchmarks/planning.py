@@ -11,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
+from sqlalchemy import Engine as Database
 
 from amber.algorithm import Source, algorithm, result
 from amber.engine.ask import Ask
 from amber.engine.engine import Engine
 from amber.registry import Registry
-from amber.store.open import open_store
+from amber.store.open import CATALOG_NAME, open_store
 from amber.store.protocol import Disowned, Store
+from amber.store.sql.session import sqlite_engine
 from benchmarks.filling import fill
 from benchmarks.measure import Answer, Runs, Wanted
 from benchmarks.subject import progress
@@ -89,8 +91,11 @@ def pairs(cuts: Cuts, vectors: Vectors, groups: Groups, *, depth: int = 1000) ->
     return Pairs(cuts.number)
 
 
+ALGORITHMS = (film, cuts, vectors, groups, pairs)
+
+
 @dataclass(frozen=True)
-class _Library:
+class Library:
     """Assets by how much of `film` is stored for them, so many of each."""
 
     #: Stored, and found by the ask's key.
@@ -114,11 +119,11 @@ def measure(keys: int, rounds: int, folder: Path) -> Answer:
     runs = Runs()
     home = folder / "home"
     store = open_store(home)
-    engine = Engine(store, Registry([film, cuts, vectors, groups, pairs]))
+    engine = Engine(store, Registry(ALGORITHMS))
     try:
         progress("planning", f"storing {keys * 3 // 2:,} features")
         began = time.perf_counter()
-        library = _filled(store, engine, home, keys)
+        library = filled(store, engine, sqlite_engine(home / CATALOG_NAME), keys)
         filling = (time.perf_counter() - began) / (keys * 3 // 2)
         contradictions = store.catalog.problems()
         assert not contradictions, contradictions[0]
@@ -129,7 +134,7 @@ def measure(keys: int, rounds: int, folder: Path) -> Answer:
         store.catalog.invalidate([disowned], reason="benchmark", who="benchmark")
         for _ in range(rounds):
             asks = [Ask("film", (asset,)) for asset in library.linked]
-            _time_plan(engine, _DISOWNED, asks, {"hit": keys}, runs)
+            time_plan(engine, _DISOWNED, asks, {"hit": keys}, runs)
     finally:
         engine.close()
         store.close()
@@ -152,7 +157,7 @@ def measure(keys: int, rounds: int, folder: Path) -> Answer:
     )
 
 
-def _time_plans(engine: Engine, library: _Library, runs: Runs) -> None:
+def _time_plans(engine: Engine, library: Library, runs: Runs) -> None:
     """Each kind of plan once."""
     keys = len(library.linked)
     kinds = (
@@ -162,12 +167,12 @@ def _time_plans(engine: Engine, library: _Library, runs: Runs) -> None:
         (_MIXED, "film", library.mixed, {"hit": keys // 4 * 2, "miss": keys // 4 * 2}),
     )
     for what, name, assets, marks in kinds:
-        _time_plan(engine, what, [Ask(name, (asset,)) for asset in assets], marks, runs)
+        time_plan(engine, what, [Ask(name, (asset,)) for asset in assets], marks, runs)
     asks = [Ask("film", (asset,)) for asset in library.linked]
-    _time_plan(engine, f"{_STORED}, blobs not looked at", asks, {"hit": keys}, runs, check_blobs=False)
+    time_plan(engine, f"{_STORED}, blobs not looked at", asks, {"hit": keys}, runs, check_blobs=False)
 
 
-def _time_plan(
+def time_plan(
     engine: Engine,
     what: str,
     asks: Sequence[Ask],
@@ -176,6 +181,7 @@ def _time_plan(
     *,
     check_blobs: bool = True,
 ) -> None:
+    """Make one plan, and note what a key of it cost."""
     began, began_cpu = time.perf_counter(), time.process_time()
     plan = engine.plan(asks, check_blobs=check_blobs)
     taken, taken_cpu = time.perf_counter() - began, time.process_time() - began_cpu
@@ -184,7 +190,8 @@ def _time_plan(
     runs.note(f"{what}, CPU", "µs", taken_cpu / len(plan.steps))
 
 
-def _filled(store: Store, engine: Engine, home: Path, keys: int) -> _Library:
+def filled(store: Store, engine: Engine, database: Database, keys: int) -> Library:
+    """Stores so many features that are linked, and half as many of other kinds."""
     kinds = [
         [hashlib.sha256(f"{kind} {number}".encode()).hexdigest() for number in range(count)]
         for kind, count in (
@@ -194,11 +201,12 @@ def _filled(store: Store, engine: Engine, home: Path, keys: int) -> _Library:
             ("unknown", keys),
         )
     ]
-    library = _Library(*kinds)
+    library = Library(*kinds)
     asked = engine.closure(Ask("film", (library.linked[0],)))
-    fill(store, home, asked, library.linked)
-    fill(store, home, asked, library.unlinked, linked=False)
-    fill(store, home, engine.closure(Ask("film", (), settings={"height": 480})), library.other)
+    fill(store, database, asked, library.linked)
+    fill(store, database, asked, library.unlinked, linked=False)
+    fill(store, database, engine.closure(Ask("film", (), settings={"height": 480})), library.other)
+    database.dispose()
     return library
 
 

@@ -13,6 +13,7 @@ from amber.store.connections import Pool
 from amber.store.postgres import (
     BUSY_SECONDS,
     MOST_CONNECTIONS,
+    ByteaArray,
     Connection,
     connect,
     named,
@@ -62,7 +63,7 @@ class PostgresConnections(Pool[Connection]):
         """See `Database`."""
         found: list[Any] = []
         for at in range(0, len(keys), _CHUNK):
-            found += self.rows(f"{statement} = ANY(?)", (list(keys[at : at + _CHUNK]),))
+            found += self.rows(f"{statement} = ANY(?)", (ByteaArray.of(keys[at : at + _CHUNK]),))
         return found
 
     def revision(self) -> str | None:

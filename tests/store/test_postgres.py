@@ -25,6 +25,7 @@ from amber.errors import (
 from amber.store import connections, postgres
 from amber.store.catalog import SqlCatalog
 from amber.store.open import open_store
+from amber.store.postgres import ByteaArray
 from amber.store.postgres_connections import PostgresConnections
 from amber.store.protocol import Catalog, Disowned, Location, Store
 from amber.store.warm import WarmCatalog
@@ -403,3 +404,13 @@ def test_a_user_without_rights_is_told(store: Store, database_url: str, postgres
                 PostgresConnections(guest).check()
         finally:
             connection.execute("DROP ROLE guest")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[], [b""], [b"a"], [b"a", b"", b"bc", bytes(range(256))], [bytes([n]) * 32 for n in range(200)]],
+)
+def test_an_array_goes_over_the_wire_as_the_server_reads_it(database_url: str, values: list[bytes]) -> None:
+    with closing(postgres.connect(database_url)) as connection:
+        found = connection.execute("SELECT %s::bytea[]", (ByteaArray.of(values),), binary=True).fetchone()
+    assert found == (values,)
