@@ -2,11 +2,24 @@
 
 from algorithms.duplicate_groups import duplicate_groups
 from algorithms.match_pairs import match_pairs
+from algorithms.motion import motion
+from algorithms.people import people
+from algorithms.people_groups import people_groups
 from algorithms.shot_embeddings import shot_embeddings
 from algorithms.shots import shots
 from algorithms.shots_transnet import shots_transnet
 from algorithms.standard import standard
 
-ALGORITHMS = (standard, shots, shot_embeddings, duplicate_groups, match_pairs, shots_transnet)
+ALGORITHMS = (
+    standard,
+    shots,
+    shot_embeddings,
+    duplicate_groups,
+    match_pairs,
+    shots_transnet,
+    motion,
+    people,
+    people_groups,
+)
 
 __all__ = ["ALGORITHMS"]

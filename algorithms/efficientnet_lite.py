@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from algorithms.same_convolution import SameConvolution
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -14,35 +16,10 @@ _BATCH_NORM_EPSILON = 1e-3
 
 
 @dataclass(frozen=True)
-class _Convolution:
-    """A convolution with its batch normalisation folded in, padded as TensorFlow's "same", perhaps with ReLU6."""
-
-    weight: "Tensor"
-    bias: "Tensor"
-    stride: int
-    is_depthwise: bool
-    is_clipped: bool
-
-    def __call__(self, x: "Tensor") -> "Tensor":
-        from torch.nn.functional import conv2d, pad
-
-        before, after = self._padding(x.shape[-1])
-        if before != after:  # conv2d itself pads both sides alike
-            x, before = pad(x, [before, after, before, after]), 0
-        groups = len(self.weight) if self.is_depthwise else 1
-        y = conv2d(x, self.weight, self.bias, self.stride, before, groups=groups)
-        return y.clamp_(0, 6) if self.is_clipped else y
-
-    def _padding(self, size: int) -> tuple[int, int]:
-        total = max((-(-size // self.stride) - 1) * self.stride + self.weight.shape[-1] - size, 0)
-        return total // 2, total - total // 2
-
-
-@dataclass(frozen=True)
 class _Block:
     """An inverted residual: widen, filter each channel, narrow; the input is added where shapes allow."""
 
-    convolutions: tuple[_Convolution, ...]
+    convolutions: tuple[SameConvolution, ...]
     is_residual: bool
 
     def __call__(self, x: "Tensor") -> "Tensor":
@@ -56,9 +33,9 @@ class _Block:
 class EfficientNetLite0:
     """The network from RGB pictures, scaled (x - 127) / 128, to 1280 pooled features."""
 
-    stem: _Convolution
+    stem: SameConvolution
     blocks: tuple[_Block, ...]
-    head: _Convolution
+    head: SameConvolution
 
     @classmethod
     def load(cls, path: Path) -> "EfficientNetLite0":
@@ -110,14 +87,14 @@ def _block(state: Mapping[str, "Tensor"], prefix: str, stride: int, *, is_residu
 
 def _convolution(
     state: Mapping[str, "Tensor"], name: str, norm: str, *, stride: int = 1, is_clipped: bool = True
-) -> _Convolution:
+) -> SameConvolution:
     import torch
 
     deviation = (state[f"{norm}.running_var"].double() + _BATCH_NORM_EPSILON).sqrt()
     scale = state[f"{norm}.weight"].double() / deviation
     bias = state[f"{norm}.bias"].double() - state[f"{norm}.running_mean"].double() * scale
     weight = state[f"{name}.weight"].double() * scale[:, None, None, None]
-    return _Convolution(
+    return SameConvolution(
         weight.float().contiguous(memory_format=torch.channels_last),
         bias.float(),
         stride,

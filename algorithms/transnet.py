@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from algorithms.pinned_threads import pinned_threads
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -143,7 +145,7 @@ class TransNet:
         import torch
         from torch.nn.functional import avg_pool2d, linear
 
-        with torch.inference_mode():
+        with pinned_threads(), torch.inference_mode():
             seen = torch.from_numpy(windows).to(self.hidden[0].device)
             n, frames = seen.shape[:2]
             x = seen.reshape(-1, HEIGHT, WIDTH, 3).permute(0, 3, 1, 2).float().div_(255)

@@ -27,6 +27,9 @@ def test_each_algorithm_reads_what_the_one_before_it_made() -> None:
         "duplicate_groups",
         "match_pairs",
         "shots_transnet",
+        "motion",
+        "people",
+        "people_groups",
     ]
     assert {a.name: [i.type.__name__ for i in a.inputs] for a in ALGORITHMS} == {
         "standard": ["Source"],
@@ -35,6 +38,9 @@ def test_each_algorithm_reads_what_the_one_before_it_made() -> None:
         "duplicate_groups": ["ShotEmbeddings"],
         "match_pairs": ["Shots", "ShotEmbeddings", "DuplicateGroups"],
         "shots_transnet": ["Standard"],
+        "motion": ["Standard", "Shots"],
+        "people": ["Standard", "Shots"],
+        "people_groups": ["ShotEmbeddings", "People"],
     }
 
 
@@ -47,4 +53,9 @@ def test_settings_have_their_documented_defaults() -> None:
         "match_pairs.depth": 1000,
         "shots_transnet.threshold": 0.5,
         "shots_transnet.short_seconds": 0.5,
+        "motion.flow": "dis",
+        "motion.pairs_per_second": 3.0,
+        "people.min_score": 0.3,
+        "people_groups.min_cosine": 0.8,
+        "people_groups.min_person_score": 0.5,
     }

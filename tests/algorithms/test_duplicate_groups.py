@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from algorithms import near_duplicates
 from algorithms.cosine import cosines, exact_rows
 from algorithms.duplicate_groups import duplicate_groups
 from tests.algorithms.features import embeddings_of, unit
@@ -70,7 +71,7 @@ def test_blocks_of_any_size_give_what_the_definition_says(
 ) -> None:
     vectors = _at(*degrees) if degrees else np.zeros((0, 2), np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(duplicate_groups.function.__globals__, "_BLOCK", block)
+        patch.setattr(near_duplicates, "_BLOCK", block)
         assert _first_shots(vectors, min_cosine) == _by_definition(vectors, min_cosine)
 
 
