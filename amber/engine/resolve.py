@@ -152,6 +152,8 @@ class Run:
                 trace = self.resolve(wanted.step)
             except AssetForgottenError:
                 raise
+            except JobCancelledError:
+                raise
             except AmberError as error:
                 raise failures.input_error(step, error) from error
             entries.append(Entry(wanted, trace.value.sha256, trace.recipe))
