@@ -1,7 +1,6 @@
 """Disowning a million features writes what disowning ten writes, and takes as long."""
 
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,7 +79,7 @@ def _written(catalog: SqlCatalog) -> Iterator[list[int]]:
 
 
 def _disowned(catalog: SqlCatalog, many: int) -> tuple[list[int], float]:
-    """The rows that an apply wrote, and the seconds that applying and undoing took, several times over."""
+    """The rows that an apply wrote, and the least seconds that applying and undoing took, of several times."""
     seconds = []
     for _ in range(7):
         plan = catalog.plan_invalidation(Disowned("shots", "1"), reason="wrong", who="tester")
@@ -90,7 +89,7 @@ def _disowned(catalog: SqlCatalog, many: int) -> tuple[list[int], float]:
             catalog.apply_plan(plan.id, who="tester")
             catalog.undo_plan(plan.id, who="tester")
             seconds.append(time.perf_counter() - start)
-    return rows, statistics.median(seconds)
+    return rows, min(seconds)
 
 
 @pytest.mark.soak
@@ -101,5 +100,7 @@ def test_disowning_many_features_writes_what_disowning_few_writes(
     few, few_seconds = _disowned(_filled(empty(), FEW), FEW)
     many, many_seconds = _disowned(_filled(empty(), MANY), MANY)
     assert many == few and 0 < sum(few) < 15
-    assert many_seconds < NOISE * few_seconds, f"{FEW}: {few_seconds:.4f} s, {MANY}: {many_seconds:.4f} s"
+    assert many_seconds < NOISE * few_seconds + 0.02, (
+        f"{FEW}: {few_seconds:.4f} s, {MANY}: {many_seconds:.4f} s"
+    )
     print(f"{FEW}: {few_seconds:.4f} s, {MANY}: {many_seconds:.4f} s; rows {many}")
