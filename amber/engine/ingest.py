@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from amber.errors import AmberError, UsageError
+from amber.errors import AmberError, StoreUnavailableError, UsageError
 from amber.store.protocol import UPLOADED, AssetRecord, Location, Store
 
 if TYPE_CHECKING:
@@ -112,12 +112,19 @@ def keep_upload(store: Store, path: Path, file_digest: str, *, title: str | None
 
     Raises:
         jasper.errors.MediaError: It is no media file; nothing is recorded.
+        StoreUnavailableError: Its bytes were collected meanwhile, as left over from an earlier upload.
         AmberError: The store cannot record it.
     """
     identity, is_new = _record(store, path, title or f"upload {file_digest[:12]}", None)
     assert identity.file_digest == file_digest, "what was sent is what lies on the disk"
     blob = store.blobs.put_file(path)
     store.catalog.put_location(_location(identity, f"{UPLOADED}{blob.sha256}", 0))
+    if not store.blobs.present(
+        [blob.sha256]
+    ):  # from here on nobody collects it, but a moment ago somebody may have
+        raise StoreUnavailableError(
+            f"the upload {file_digest[:12]} was collected as left over from an earlier one while it was recorded: send it again"
+        )
     return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
 
 
