@@ -143,7 +143,8 @@ class Representations:
 
     def _open(self, trace: Trace) -> Any:
         """The Arrow file, read from the disk as far as it is looked at."""
-        return pa.ipc.open_file(pa.memory_map(str(self.local_path(trace))))
+        path = self.local_path(trace)  # kept until it is open: a copy may go with what names it
+        return pa.ipc.open_file(pa.memory_map(str(path)))
 
     def _json(self, trace: Trace, page: Page, settings: Mapping[str, Any]) -> Encoded:
         reader = self._open(trace)
