@@ -92,7 +92,14 @@ class OwnPostgres(Postgres):
         self.process.start()
 
 
-def _start(folder: Path) -> tuple[Process, dict[str, Any]]:
+#: Runs the server with a disk of its own that nobody else sees, as a user who is not root.
+_WITH_DISK = (
+    "mount -t tmpfs -o size={bytes},mode=700,uid=$(id -u nobody) none {folder} && "
+    'exec setpriv --pdeathsig KILL --reuid nobody --regid "$(id -g nobody)" --clear-groups "$@"'
+)
+
+
+def _start(folder: Path, disk_bytes: int = 0) -> tuple[Process, dict[str, Any]]:
     place = Path(tempfile.mkdtemp(prefix="amber-postgres-"))
     place.chmod(0o755)
     user = "nobody" if os.getuid() == 0 else None  # PostgreSQL refuses to run as root
@@ -113,8 +120,14 @@ def _start(folder: Path) -> tuple[Process, dict[str, Any]]:
     port = free_port()
     options = [word for setting in SETTINGS for word in ("-c", setting)]
     found = Postgres(port, password)
+    program: list[object] = [binaries / "postgres", "-D", data, "-p", port, *options]
+    if disk_bytes:
+        disk = place / "disk"
+        disk.mkdir()
+        mounting = _WITH_DISK.format(bytes=disk_bytes, folder=disk)
+        program, user = ["unshare", "--mount", "sh", "-c", mounting, "sh", *program], None
     process = Process(
-        [binaries / "postgres", "-D", data, "-p", port, *options],
+        program,
         folder,
         is_ready=lambda: _answers(found),
         user=user,
@@ -155,6 +168,19 @@ def running(folder: Path) -> Iterator[OwnPostgres]:
     process, address = _start(folder)
     try:
         yield OwnPostgres(**address, process=process)
+    finally:
+        process.leave()
+
+
+@contextmanager
+def with_small_disk(folder: Path, disk_bytes: int) -> Iterator[OwnPostgres]:
+    """A server of one's own whose tablespace `small` is on a disk of so many bytes; only root may have one."""
+    process, address = _start(folder, disk_bytes)
+    try:
+        server = OwnPostgres(**address, process=process)
+        [place] = process.leftovers
+        server.run(sql.SQL("CREATE TABLESPACE small LOCATION {}").format(sql.Literal(str(place / "disk"))))
+        yield server
     finally:
         process.leave()
 

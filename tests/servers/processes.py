@@ -81,6 +81,8 @@ class Process:
         self._pid = folder / "pid"
         self._log = folder / "log"
         self._is_ready = is_ready
+        #: Folders that are removed when it has ended for good.
+        self.leftovers = tuple(leftovers)
         self._keeper: subprocess.Popen[bytes] | None = None
         self._order = {
             "command": [str(word) for word in command],
