@@ -16,6 +16,7 @@ from benchmarks import (
     naming,
     planning,
     planning_remote,
+    service,
     warm_ask,
     warm_remote,
 )
@@ -32,9 +33,10 @@ NAMES = (
     "planning_remote",
     "disk",
     "naming",
+    "service",
 )
 #: Need no film.
-WITHOUT_FILM = {"planning", "planning_remote", "warm_remote"}
+WITHOUT_FILM = {"planning", "planning_remote", "service", "warm_remote"}
 #: Takes a quarter of an hour, so it is run where it is asked for by name.
 LONG = "long_film"
 
@@ -78,6 +80,8 @@ def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) ->
             yield warm_ask.measure(film, max(rounds, 5), home)
         if "warm_remote" in chosen:
             yield warm_remote.measure(max(rounds, 5))
+        if "service" in chosen:
+            yield service.measure(rounds)
         if "planning_remote" in chosen:
             yield planning_remote.measure(keys, rounds)
         if "disk" in chosen:

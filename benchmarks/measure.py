@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Unit = Literal["s", "ms", "µs", "MB", "×", "passes", "frames", "B"]
+Unit = Literal["s", "ms", "µs", "MB", "×", "passes", "frames", "B", "/s"]
 _FACTORS = {"ms": 1e3, "µs": 1e6, "MB": 1e-6}
 
 

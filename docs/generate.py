@@ -41,6 +41,7 @@ def pages() -> dict[str, str]:
         "reference/cli.md": cli_page(),
         "reference/environment.md": environment_page(),
         "reference/errors.md": errors_page(),
+        "reference/http.md": http_page(),
         "reference/layers.md": layers_page(),
         "reference/tables.md": tables_page(),
     }
@@ -343,6 +344,78 @@ def environment_page() -> str:
     sections = [_table(("variable", "in `amber.toml`", "default", "meaning"), rows)]
     sections += [_table(("variable", "meaning"), further)]
     return _page("Environment", introduction, sections)
+
+
+# HTTP
+
+
+def http_page() -> str:
+    """The routes with their parameters and answers, what problems look like, and what is counted."""
+    import tempfile
+
+    from amber.client import Amber
+    from amber.service.app import make_routes
+    from amber.settings import Settings
+
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings(Path(home))
+        with Amber.open(settings=settings) as amber:
+            document = make_routes(amber, settings).openapi()
+    sections = []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            sections += _route_sections(f"{method.upper()} {path}", operation)
+    sections += ["## What is counted\n", _table(("metric", "labels", "meaning"), _metrics())]
+    sections += ["## Problems\n", _table(("error", "status", "try again"), _statuses())]
+    introduction = (
+        "What the service answers; the same stands in `/openapi.json`, and can be tried at `/docs`.\n"
+        "Problems are `application/problem+json`, whose `error` names one of the [errors](errors.md)."
+    )
+    return _page("HTTP", introduction, sections)
+
+
+def _route_sections(name: str, operation: dict[str, Any]) -> list[str]:
+    parameters = [
+        (
+            f"`{one['name']}`",
+            f"{one['in']}{'' if one['required'] else ', optional'}",
+            one.get("description") or one["schema"].get("description", ""),
+        )
+        for one in operation.get("parameters", ())
+    ]
+    answers = [(status, _sentence(one["description"])) for status, one in operation["responses"].items()]
+    told = [row for row in answers if int(row[0]) < 400]
+    refused = ", ".join(status for status, _ in answers if int(status) >= 400)
+    return [
+        f"## `{name}`\n",
+        f"{operation['summary']}.\n{_sentence(operation['description'])}\n".replace("?.\n", "?\n"),
+        _table(("parameter", "where", "meaning"), parameters),
+        _table(("answer", "meaning"), [*told, *([(refused, "a problem")] if refused else [])]),
+    ]
+
+
+def _metrics() -> Iterator[tuple[str, str, str]]:
+    from prometheus_client.metrics import MetricWrapperBase
+
+    from amber.service import metrics
+
+    for one in vars(metrics).values():
+        if isinstance(one, MetricWrapperBase):
+            suffix = "_total" if one._type == "counter" else ""
+            labels = ", ".join(f"`{label}`" for label in one._labelnames)
+            yield f"`{one._name}{suffix}`", labels, one._documentation
+    yield "`amber_jobs`", "`state`", "Jobs in each state; those queued are the queue."
+
+
+def _statuses() -> Iterator[tuple[str, str, str]]:
+    from amber.service.problems import STATUSES
+
+    for error, status in STATUSES.items():
+        yield (
+            f"`{error.__name__}` and below",
+            str(status),
+            "yes" if getattr(error, "retryable", False) else "no",
+        )
 
 
 # layers

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
@@ -23,6 +24,7 @@ from amber.settings import Settings
 
 #: A worker that ended by itself is started again after so long.
 _AGAIN_SECONDS = 1.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,16 @@ class _Server(uvicorn.Server):
             log("serving", url=url, pid=os.getpid())
             if self._told is not None:
                 self._told(url)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends in order at a signal, and is not ended by it once more when that is done, as uvicorn would have it."""
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         log("service stops", signal=signal.Signals(sig).name)

@@ -12,7 +12,8 @@ from tests.docs.book import ROOT
 #: How far the size of a layer may drift before its page must be written again.
 DRIFT = 0.2
 PAGES = tuple(
-    f"reference/{name}.md" for name in ("algorithms", "cli", "environment", "errors", "layers", "tables")
+    f"reference/{name}.md"
+    for name in ("algorithms", "cli", "environment", "errors", "http", "layers", "tables")
 )
 
 
@@ -81,6 +82,21 @@ def test_a_page_names_every_command_error_and_table() -> None:
     settings = [f"| `{a.name}.{s.name}` |" for a in ALGORITHMS for s in a.settings]
     assert settings, "some algorithm has a setting"
     assert _missing("algorithms.md", settings) == []
+
+
+def test_a_page_names_every_route_and_metric() -> None:
+    from prometheus_client.metrics import MetricWrapperBase
+
+    from amber.service import admin, algorithms, assets, blobs, features, health, jobs, media, metrics, plans
+
+    rooms = (admin, algorithms, assets, blobs, features, health, jobs, media, metrics, plans)
+    routes = [route for room in rooms for route in room.router.routes]
+    assert len(routes) > 25
+    named = [f"## `{method} {route.path}`" for route in routes for method in route.methods]  # type: ignore[attr-defined]
+    assert _missing("http.md", named) == []
+    counted = [one for one in vars(metrics).values() if isinstance(one, MetricWrapperBase)]
+    assert len(counted) > 10
+    assert _missing("http.md", [f"| `{one._name}" for one in counted]) == []
 
 
 def _missing(page: str, wanted: list[str]) -> list[str]:
