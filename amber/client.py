@@ -6,6 +6,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
+from amber.editing import exports, previews, sheets
+from amber.editing.cuts import SIDE_SECONDS, Cut
+from amber.editing.flavours import DEFAULT
+from amber.editing.judging import judge, reopen
+from amber.editing.matching import TOP, MatchAsk, MatchCuts, Shown, match
+from amber.editing.originals import Original
 from amber.engine import invalidate
 from amber.engine.ask import Ask, Feature
 from amber.engine.engine import Engine, State
@@ -209,6 +215,79 @@ class Amber:
     ) -> State:
         """One of absent, queued, running, ready, failed."""
         return self.engine.state(self._ask(algorithm, assets, None, settings, None))
+
+    # match cuts
+
+    def match(
+        self,
+        *assets: AssetName,
+        flavour: str = DEFAULT,
+        top: int = TOP,
+        settings: Mapping[str, object] | None = None,
+        use: Mapping[str, str] | None = None,
+        shown: Shown = "wanted",
+        side_seconds: float = SIDE_SECONDS,
+        listener: Listener = silent,
+    ) -> MatchCuts:
+        """The best match cuts of one or several titles, without those that a person rejected.
+
+        Args:
+            assets: One or more.
+            flavour: `frame`, `motion`, `embedding` or `combined`, as far as their algorithms are loaded.
+            top: How many.
+            settings: Of the flavour's algorithm and of what it is made from.
+            use: Result type's name → algorithm that shall produce it.
+            shown: `wanted` (all but rejected), `all`, `kept`, `rejected` or `open`.
+            side_seconds: How long either side of a cut is in previews and exports.
+            listener: Told of every step.
+
+        Raises:
+            NotFoundError, UsageError: What is asked for does not exist or cannot be meant.
+            ComputeError: The pairs, or one of their inputs, cannot be computed.
+        """
+        hashes = tuple(dict.fromkeys(self.asset(asset).asset for asset in assets))
+        ask = MatchAsk(hashes, flavour, top, settings, use, shown, side_seconds)
+        return match(self.engine, ask, listener)
+
+    def keep(self, cut: Cut, *, who: str | None = None) -> None:
+        """Remember that a cut is wanted, whatever is computed again."""
+        judge(self.store, cut, is_kept=True, who=who or invalidate.person())
+
+    def reject(self, cut: Cut, *, who: str | None = None) -> None:
+        """Remember that a cut is to be shown no more, whatever is computed again."""
+        judge(self.store, cut, is_kept=False, who=who or invalidate.person())
+
+    def reopen(self, cut: Cut) -> bool:
+        """Take back what was said of a cut; whether anything was."""
+        return reopen(self.store, cut)
+
+    def previews(
+        self, cuts: MatchCuts, folder: str | Path, *, progress: Progress | None = None
+    ) -> list[Path]:
+        """Write one MP4 a cut into a folder: the end of one shot, the start of the other, with sound.
+
+        Raises:
+            jasper.errors.MediaError: An encode cannot be read, or a file cannot be written.
+        """
+        return previews.write_previews(cuts, Path(folder), progress)
+
+    def sheet(self, cuts: MatchCuts, path: str | Path, *, progress: Progress | None = None) -> Path:
+        """Draw the middle frames of all cuts, side by side, into a PNG file.
+
+        Raises:
+            jasper.errors.MediaError: An encode cannot be read.
+            OSError: The file cannot be written.
+        """
+        return sheets.write_sheet(cuts, Path(path), progress)
+
+    def export(self, cuts: MatchCuts, path: str | Path) -> tuple[str, list[Original]]:
+        """The text of an `.otio`, `.edl` or `.csv` file of the cuts, and the originals it refers to; writes nothing.
+
+        Raises:
+            ExportError: These cuts cannot be written in that form.
+            UsageError: There is no such form.
+        """
+        return exports.export(self.store, cuts, Path(path))
 
     def why(self, feature: str) -> Lineage:
         """What a feature was made from, what was made from it, and why it was computed; by id or its first digits."""

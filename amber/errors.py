@@ -18,6 +18,7 @@ AmberError
 │   ├── SeveralFeaturesError
 │   ├── PlanStateError
 │   ├── EvaluationError
+│   ├── ExportError
 │   ├── JobUnfitError
 │   ├── LocationRefusedError
 │   ├── TooLargeError
@@ -27,6 +28,7 @@ AmberError
 │   ├── VersionNotFoundError
 │   ├── AssetNotFoundError
 │   │   └── AssetForgottenError
+│   ├── CutNotFoundError
 │   ├── FeatureNotFoundError
 │   ├── PlanNotFoundError
 │   ├── JobNotFoundError
@@ -137,6 +139,10 @@ class EvaluationError(UsageError):
     """What is to be evaluated is missing, or has no such score."""
 
 
+class ExportError(UsageError):
+    """The cuts cannot be written in that form."""
+
+
 class ConfigurationError(UsageError):
     """The configuration (environment or amber.toml) cannot be used."""
 
@@ -171,6 +177,10 @@ class AssetNotFoundError(NotFoundError):
 
 class AssetForgottenError(AssetNotFoundError):
     """The asset was taken down; ingesting its content again starts anew."""
+
+
+class CutNotFoundError(NotFoundError):
+    """No cut of that name is listed."""
 
 
 class FeatureNotFoundError(NotFoundError):

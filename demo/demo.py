@@ -24,6 +24,8 @@ from amber.cli.getting import told
 from amber.cli.tables import console as on_stdout
 from amber.cli.watching import watching
 from amber.cli.wording import counted, duration
+from amber.editing import contact_sheet
+from amber.editing.originals import clock
 from amber.engine.ask import Feature
 from amber.errors import AmberError
 from amber.store.protocol import AssetRecord
@@ -33,7 +35,7 @@ HERE = Path(__file__).resolve().parent
 if not __package__:
     sys.path[0] = str(HERE.parent)  # run as a script: `demo` is this folder, not this file
 
-from demo import contact_sheet, film, picks  # noqa: E402 - the folder is not installed
+from demo import film, picks  # noqa: E402 - the folder is not installed
 
 SHEET = HERE / "match-pairs.png"
 SHOWN = 10
@@ -51,17 +53,8 @@ class Job:
 
     def time_code(self, frame: int) -> str:
         """The time of a frame: HH:MM:SS:FF at a constant rate, else with milliseconds."""
-        if not self.standard.rate_numerator:
-            seconds, milliseconds = divmod(round(self.standard.times().seconds_at(frame) * 1000), 1000)
-            return f"{_clock(seconds)}.{milliseconds:03}"
-        # Counted at the nominal rate (30 for 29.97), as cutting rooms do without drop frames.
-        nominal = round(Fraction(self.standard.rate_numerator, self.standard.rate_denominator))
-        seconds, frames = divmod(int(frame), nominal)
-        return f"{_clock(seconds)}:{frames:02}"
-
-
-def _clock(seconds: int) -> str:
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        rate = Fraction(self.standard.rate_numerator, self.standard.rate_denominator)
+        return clock(self.standard.times() if not rate else None, rate or None, int(frame))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ MediaError
 ├── CorruptMediaError           media whose content cannot be decoded
 ├── FrameOutOfRangeError        no such frame
 ├── SpanOutOfRangeError         no such span of time
+├── TimecodeError               no time code, or none at that rate
 ├── TimelineConflictError       the same content, at other times
 ├── SourceChangedError          the file no longer holds the asset
 ├── DecodingLimitError          reading the media takes more than is allowed
@@ -72,6 +73,10 @@ class FrameOutOfRangeError(MediaError, IndexError):
 
 class SpanOutOfRangeError(MediaError, IndexError):
     """There is no such span of time."""
+
+
+class TimecodeError(MediaError):
+    """It is no time code, or none at that rate."""
 
 
 class TimelineConflictError(MediaError):

@@ -314,7 +314,7 @@ def _identity(reading: Reading, digest: "Future[str]") -> Identity:
         file_digest=digest.result(),
         size_bytes=media.size_bytes,
         container=media.container.format.name,
-        metadata=MappingProxyType(dict(media.container.metadata)),
+        metadata=MappingProxyType(media.tags()),
         partial=reading.is_partial(),
         frame_count=len(video.ticks) if video is not None else 0,
         duration_seconds=seconds,

@@ -38,6 +38,8 @@ _KINDS = {
 }
 
 _BUFFER_BYTES = 128 * 1024
+#: What FFmpeg says of a time code track: the code of the first frame, and the tape it was shot on.
+_TRACK_TAGS = ("timecode", "reel_name")
 _ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms"})
 
 
@@ -154,6 +156,15 @@ class MediaFile:
         for stream in self.video_streams:
             if stream.codec_context is not None:
                 check_size(_shown(self.path), stream.codec_context.width, stream.codec_context.height)
+
+    def tags(self) -> dict[str, str]:
+        """The container's tags, and the time code and reel that a track of it says, if any does."""
+        found = dict(self.container.metadata)
+        for stream in self.container.streams:
+            for name in _TRACK_TAGS:
+                if stream.metadata.get(name):
+                    found.setdefault(name, stream.metadata[name])
+        return found
 
     @property
     def bytes_read(self) -> int:

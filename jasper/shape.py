@@ -55,6 +55,27 @@ class Scaler:
         )
 
 
+class Fitter:
+    """Brings frames into one size, whatever theirs is, with black around where the shape differs."""
+
+    def __init__(self, width: int, height: int) -> None:
+        """Give the size of what comes out."""
+        self._size = (width, height)
+        self._filters: _Filters | None = None
+        self._scaler = Scaler(width, height)
+
+    def scale(self, frame: VideoFrame) -> VideoFrame:
+        """The frame at the size that was given, in 4:2:0."""
+        if (frame.width, frame.height) == self._size:
+            return self._scaler.scale(frame)
+        plain = frame.reformat(format="yuv420p")
+        plain.pts = None
+        if self._filters is None:
+            self._filters = _Filters(plain, _fitting(self._size))
+        (fitted,) = self._filters.put(plain)
+        return self._scaler.scale(fitted)
+
+
 class _Filters:
     """A chain of filters for frames of one size and layout."""
 

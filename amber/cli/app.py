@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "label": "amber.cli.label",
     "get": "amber.cli.get",
     "plan": "amber.cli.plan",
+    "match": "amber.cli.match",
     "eval": "amber.cli.eval_",
     "why": "amber.cli.why",
     "retry": "amber.cli.retry",

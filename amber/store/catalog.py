@@ -15,6 +15,7 @@ from amber.store.sql.problems import ProblemRows
 from amber.store.sql.session import postgres_engine, sqlite_engine
 from amber.store.sql.tokens import TokenRows
 from amber.store.sql.traces import TraceRows
+from amber.store.sql.verdicts import VerdictRows
 
 
 class SqlCatalog(
@@ -25,6 +26,7 @@ class SqlCatalog(
     FailureRows,
     JobRows,
     TokenRows,
+    VerdictRows,
     InvalidationRows,
     LineageRows,
     ProblemRows,

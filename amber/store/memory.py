@@ -16,6 +16,7 @@ from amber.keys import Snapshot
 from amber.store.memory_jobs import JobsInMemory
 from amber.store.memory_rows import Rows
 from amber.store.memory_tokens import TokensInMemory
+from amber.store.memory_verdicts import VerdictsInMemory
 from amber.store.protocol import (
     UPLOADED,
     AssetRecord,
@@ -35,7 +36,7 @@ from amber.store.protocol import (
 from amber.store.rows import is_digest_prefix, snapshot_of
 
 
-class MemoryCatalog(TokensInMemory, JobsInMemory):
+class MemoryCatalog(TokensInMemory, VerdictsInMemory, JobsInMemory):
     """A catalogue that ends with its process; every method holds one lock."""
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ from amber.store.records import (
     NewTrace,
     Pin,
 )
+from amber.store.verdicts import FrameRange, Verdict
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Rows:
     failures: dict[str, Failure] = field(default_factory=dict)
     invalidations: list[Invalidation] = field(default_factory=list)
     audits: list[Audit] = field(default_factory=list)
+    verdicts: dict[tuple[FrameRange, FrameRange], Verdict] = field(default_factory=dict)
     #: Recipe → the number of its commit; and the latest number.
     numbers: dict[str, int] = field(default_factory=dict)
     latest: int = 0

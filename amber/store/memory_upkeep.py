@@ -283,6 +283,9 @@ class MemoryUpkeep(ABC):
         rows.assets.pop(asset, None)
         rows.frame_times.pop(asset, None)
         rows.locations = {uri: at for uri, at in rows.locations.items() if at.asset != asset}
+        rows.verdicts = {
+            sides: said for sides, said in rows.verdicts.items() if asset not in (one.asset for one in sides)
+        }
         rows.forgotten[asset] = datetime.now(UTC)
         detail = {"plan": plan.id, "asset": asset, "reason": plan.reason, "features": plan.features}
         self._note("forget", who, detail)

@@ -33,6 +33,7 @@ from amber.store.records import (
 )
 from amber.store.tokens import TokenCatalog
 from amber.store.upkeep import Upkeep
+from amber.store.verdicts import VerdictCatalog
 from amber.store.wakeups import LocalWakeups, Wakeups
 
 __all__ = [
@@ -64,7 +65,7 @@ __all__ = [
 ]
 
 
-class Catalog(Upkeep, JobCatalog, TokenCatalog, Protocol):
+class Catalog(Upkeep, JobCatalog, TokenCatalog, VerdictCatalog, Protocol):
     """Rows: assets, features, leases, failures, jobs, invalidations. Every method is one transaction."""
 
     # assets

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -22,22 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import BigInteger
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-#: 32 bytes of SHA-256.
-Digest = LargeBinary(32)
-#: Row numbers: SQLite numbers rows by itself only where the type is INTEGER.
-Number = BigInteger().with_variant(Integer, "sqlite")
-#: Seconds since 1970, UTC.
-Seconds = Float(53)
+from amber.store.schema_types import Digest, Number
+from amber.store.schema_types import Seconds as Seconds
+from amber.store.schema_types import metadata as metadata
+from amber.store.schema_verdicts import verdict as verdict
 
 
 def _added(name: str, kind: Any, comment: str, default: str = "0") -> Column[Any]:

@@ -70,7 +70,9 @@ _REPEATABLE = frozenset(
         "tokens",
         "traces_of",
         "usage",
+        "put_verdict",
         "used_by",
+        "verdicts",
     )
 )
 #: The epoch, and what `rows.trace_of` reads, in its order.

@@ -15,6 +15,7 @@ from amber.testing.jobs import JobTests
 from amber.testing.plans import PlanTests
 from amber.testing.rows import FILM, CatalogTests, asset, digest, failed, job, kept, key_of
 from amber.testing.tokens import TokenTests
+from amber.testing.verdicts import VerdictTests
 from amber.testing.work import FailureTests, InvalidationTests, LeaseTests
 
 
@@ -108,6 +109,7 @@ class StoreTests(
     ForgetTests,
     CollectTests,
     RetentionTests,
+    VerdictTests,
     NeighbourTests,
     VerifyTests,
 ):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from demo.contact_sheet import shows
+from amber.editing.contact_sheet import shows
 from demo.demo import Job
 from tests.acceptance.clips import SCENES, make_film
 

@@ -28,6 +28,8 @@ class Side:
     number: int
     #: Of the picture.
     time_code: str
+    #: Where the sheet is of several titles, the one it is from.
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,12 @@ def _draw_match(sheet: Image.Image, corner: tuple[int, int], height: int, rank: 
         sheet.paste(picture, (left, y))
         end = pen.textlength(side.time_code, font=_font(17))
         pen.text((left, y + height + 10), side.time_code, font=_font(17), fill=_INK)
-        pen.text((left + end + 12, y + height + 11), f"shot {side.number}", font=_font(16), fill=_FAINT)
+        pen.text(
+            (left + end + 12, y + height + 11),
+            f"shot {side.number} {side.title}".rstrip(),
+            font=_font(16),
+            fill=_FAINT,
+        )
     right = x + 2 * _PICTURE_WIDTH + _SEAM
     pen.text((right, y + height + 8), f"{match.score:.3f}", font=_font(20), fill=_ACCENT, anchor="ra")
     _draw_rank(sheet, (x + 12, y + 12), rank)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo.contact_sheet import Match, Side, draw, save, shows
+from amber.editing.contact_sheet import Match, Side, draw, save, shows
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 

@@ -1,0 +1,1 @@
+"""Match cuts as an editor uses them: lists, verdicts, previews, sheets and exports."""
