@@ -104,3 +104,18 @@ def test_disowning_many_features_writes_what_disowning_few_writes(
         f"{FEW}: {few_seconds:.4f} s, {MANY}: {many_seconds:.4f} s"
     )
     print(f"{FEW}: {few_seconds:.4f} s, {MANY}: {many_seconds:.4f} s; rows {many}")
+
+
+def test_thousands_of_assets_that_are_named_are_counted_in_sets(empty: Callable[[], SqlCatalog]) -> None:
+    catalog = _filled(empty(), 4000)
+    with catalog._reading() as connection:
+        rows = connection.execute(text("SELECT asset FROM trace_asset ORDER BY trace LIMIT 3000"))
+        assets = [row.asset.hex() for row in rows]
+    catalog.invalidate([Disowned("shots", "1", tuple(assets[:1000]))], reason="wrong", who="tester")
+    for named, left in ((None, 3000), (tuple(assets), 2000), (tuple(assets[:1000]), 0)):
+        start = time.perf_counter()
+        plan = catalog.plan_invalidation(Disowned("shots", "1", named), reason="wrong", who="tester")
+        assert plan.features == left
+        assert time.perf_counter() - start < 30
+    applied = catalog.apply_plan(plan.id, who="tester").plan
+    assert len(applied.assets or ()) == 1000

@@ -1,9 +1,10 @@
 """How much there is of what: set queries over the features that are not disowned."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select
 
 from amber.keys import Snapshot
 from amber.store.plans import Counted, Counts, Moment, is_current, summed
@@ -21,23 +22,21 @@ from amber.store.schema import (
 from amber.store.sql.invalidations import in_force
 from amber.store.sql.session import current_epoch
 
+#: From so many assets on, looking them up one by one takes longer than reading all.
+_MANY_ASSETS = 1000
 _JOINED = trace.join(making, making.c.id == trace.c.making)
 _KIND = (making.c.algorithm, making.c.version)
 _SUMS = (func.count(), func.sum(trace.c.size_bytes), func.sum(trace.c.seconds), func.sum(trace.c.id))
 _COVER = trace_asset.join(invalidation_asset, invalidation_asset.c.asset == trace_asset.c.asset).join(
     invalidation, invalidation.c.id == invalidation_asset.c.invalidation
 )
-#: Whether an invalidation of some assets may say something of the feature.
-_PARTLY = exists(
-    select(1)
+#: The features of whose assets an invalidation of some assets speaks, be it of another algorithm; found once, not one by one.
+_NAMED = (
+    select(trace_asset.c.trace)
+    .distinct()
     .select_from(_COVER)
-    .where(
-        trace_asset.c.trace == trace.c.id,
-        invalidation.c.undone.is_(False),
-        invalidation.c.algorithm == making.c.algorithm,
-        invalidation.c.version == making.c.version,
-    )
-    .correlate(trace, making)
+    .where(invalidation.c.undone.is_(False))
+    .subquery()
 )
 Condition = ColumnElement[bool]
 
@@ -62,14 +61,29 @@ def invalidation_counts(
     named = [*_all_of(target.algorithm, target.version), *covered]
     below = _below(select(trace.c.id).select_from(_JOINED).where(*named))
     others = not_(and_(*_all_of(target.algorithm, target.version)))
-    depends = extents(connection, snapshot, trace.c.id.in_(below), others)
-    [own] = extents(connection, snapshot, *named) or [Counted(Extent(target.algorithm, target.version), 0)]
-    if not with_dependants:
-        return Counts((own,), depends)
-    doomed: list[Counted] = []
-    for one, _ in depends:
-        doomed += extents(connection, snapshot, *_all_of(one.algorithm, one.version), *covered)
-    return Counts((own, *doomed))
+    with _in_sets(connection, snapshot, target):
+        depends = extents(connection, snapshot, trace.c.id.in_(below), others)
+        [own] = extents(connection, snapshot, *named) or [
+            Counted(Extent(target.algorithm, target.version), 0)
+        ]
+        if not with_dependants:
+            return Counts((own,), depends)
+        doomed: list[Counted] = []
+        for one, _ in depends:
+            doomed += extents(connection, snapshot, *_all_of(one.algorithm, one.version), *covered)
+        return Counts((own, *doomed))
+
+
+@contextmanager
+def _in_sets(connection: Connection, snapshot: Snapshot, target: Disowned) -> Iterator[None]:
+    """Where many assets are named, PostgreSQL joins them as sets, even if it has not yet learned how many there are."""
+    assets = len(target.assets or ()) + sum(len(some) for some in snapshot.somewhere.values())
+    if assets <= _MANY_ASSETS or connection.dialect.name == "sqlite":
+        yield
+        return
+    connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+    yield
+    connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
 
 
 def forget_counts(connection: Connection, asset: str) -> Counts:
@@ -98,11 +112,14 @@ def extents(connection: Connection, snapshot: Snapshot, *conditions: Condition) 
 def _grouped(
     connection: Connection, snapshot: Snapshot, conditions: Sequence[Condition]
 ) -> Iterator[Counted]:
-    """Those of which only invalidations of all assets speak: their generations tell, so they are counted in groups."""
+    """Those of whose assets only invalidations of all assets speak: their generations tell, so they are counted in groups."""
     keys = (*_KIND, trace.c.generations, func.length(trace.c.assets).label("width"))
-    query = select(*keys, *_SUMS).select_from(_JOINED).where(*conditions).group_by(*keys)
+    query = select(*keys, *_SUMS).where(*conditions).group_by(*keys)
     if snapshot.somewhere:
-        query = query.where(not_(_PARTLY))
+        others = _JOINED.outerjoin(_NAMED, _NAMED.c.trace == trace.c.id)
+        query = query.select_from(others).where(_NAMED.c.trace.is_(None))
+    else:
+        query = query.select_from(_JOINED)
     for algorithm, version, generations, width, *sums in connection.execute(query):
         made = unpacked_generations(generations, width // 32)
         if set(made) <= {snapshot.everywhere.get((algorithm, version), 0)}:
@@ -110,11 +127,13 @@ def _grouped(
 
 
 def _single(connection: Connection, snapshot: Snapshot, conditions: Sequence[Condition]) -> Iterator[Counted]:
-    """Those of which invalidations of some assets speak: each is looked at."""
+    """Those of whose assets invalidations of some assets speak: each is looked at."""
     if not snapshot.somewhere:
         return
     columns = (*_KIND, trace.c.generations, trace.c.assets, trace.c.size_bytes, trace.c.seconds, trace.c.id)
-    query = select(*columns).select_from(_JOINED).where(*conditions, _PARTLY)
+    query = (
+        select(*columns).select_from(_JOINED.join(_NAMED, _NAMED.c.trace == trace.c.id)).where(*conditions)
+    )
     for algorithm, version, generations, packed, size_bytes, seconds, number in connection.execute(query):
         assets = unpacked(packed)
         made = unpacked_generations(generations, len(assets))

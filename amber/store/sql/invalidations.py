@@ -12,7 +12,7 @@ from amber.store.protocol import Audit, Disowned, Invalidation
 from amber.store.rows import moment
 from amber.store.schema import audit, invalidation, invalidation_asset, plan_asset
 from amber.store.sql.failures import clear
-from amber.store.sql.session import Session, next_number, note, raise_epoch
+from amber.store.sql.session import Session, learn, next_number, note, raise_epoch
 
 
 class InvalidationRows(Session):
@@ -120,6 +120,7 @@ def _insert(connection: Connection, record: Invalidation, now: float, plan_id: s
     elif record.assets:
         rows = [{"invalidation": record.id, "asset": bytes.fromhex(asset)} for asset in record.assets]
         connection.execute(insert(invalidation_asset), rows)
+    learn(connection, invalidation_asset, len(record.assets or ()))
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[Invalidation]:

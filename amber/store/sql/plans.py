@@ -17,7 +17,7 @@ from amber.store.sql.extents import forget_counts, invalidation_counts, moment_o
 from amber.store.sql.forgetting import forget, forget_detail
 from amber.store.sql.invalidations import disown, flag_undone
 from amber.store.sql.retention import retain, retention_counts, retention_detail
-from amber.store.sql.session import Session, note, raise_epoch
+from amber.store.sql.session import Session, learn, note, raise_epoch
 
 
 class PlanRows(Session):
@@ -122,6 +122,7 @@ class _Draft:
         rows = [{"plan": self.id, "asset": bytes.fromhex(asset)} for asset in covered or ()]
         if rows:
             connection.execute(insert(plan_asset), rows)
+            learn(connection, plan_asset, len(rows))
 
     def keep(self, counts: Counts) -> KeptPlan:
         body = judging.body_of(self._plan, counts, self._moment)

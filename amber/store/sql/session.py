@@ -259,6 +259,12 @@ def alone(connection: Connection, name: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
+def learn(connection: Connection, table: Table, rows: int) -> None:
+    """Let the database count a table to which so many rows came at a stroke, or it plans as if there were few."""
+    if rows > CHUNK and connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"ANALYZE {table.name}")
+
+
 def chunks(parameters: Sequence[T]) -> Iterator[Sequence[T]]:
     """Parameters, so many at a time as one statement takes."""
     for at in range(0, len(parameters), CHUNK):
