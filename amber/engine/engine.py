@@ -165,9 +165,16 @@ class Engine:
         self.store.catalog.ask_job(job_of(closure, step, snapshot), asker)
         claimed = self.leases.claim(key=key)
         claim = Claim(self.store, claimed) if claimed is not None else None
+        run = Run(self._shop, closure, snapshot, _both(claim, listener))
         try:
-            with self.leases.claimed(claim):
-                run = Run(self._shop, closure, snapshot, _both(claim, listener))
+            try:
+                with self.leases.claimed(claim):
+                    feature = self._run(run, closure, step, lost)
+            except JobCancelledError:
+                if claim is None or self._is_cancelled(key):
+                    raise
+                claim = None  # another process took the job over, as if this one had died; the ask goes on beside it
+                run = Run(self._shop, closure, snapshot, listener)
                 feature = self._run(run, closure, step, lost)
         except AmberError as error:
             if claim is not None:
@@ -185,6 +192,10 @@ class Engine:
             self._withdraw(key, asker)
         self.store.wakeups.publish(key)
         return feature
+
+    def _is_cancelled(self, key: str) -> bool:
+        job = self.store.catalog.job(key)
+        return job is not None and job.state == "cancelled"
 
     def _withdraw(self, key: str, asker: str) -> None:
         """Want it no longer; nobody is left to read what became of a job that only this ask wanted."""

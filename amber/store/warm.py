@@ -37,6 +37,7 @@ _REPEATABLE = frozenset(
         "audits",
         "ask_job",
         "askers",
+        "claim_job",  # done twice, it gives nothing, and the claim ends in its time
         "cost",
         "count_jobs",
         "end_job",
@@ -44,7 +45,9 @@ _REPEATABLE = frozenset(
         "features",
         "find_jobs",
         "find_traces",
+        "finish_job",
         "frame_times",
+        "hand_back_job",
         "holder",
         "invalidations",
         "job",
@@ -66,6 +69,7 @@ _REPEATABLE = frozenset(
         "renew_jobs",
         "renew_leases",
         "take_lease",
+        "tell_job",
         "token",
         "tokens",
         "traces_of",
@@ -73,6 +77,7 @@ _REPEATABLE = frozenset(
         "put_verdict",
         "used_by",
         "verdicts",
+        "withdraw_job",
     )
 )
 #: The epoch, and what `rows.trace_of` reads, in its order.

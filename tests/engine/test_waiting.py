@@ -10,7 +10,7 @@ import pytest
 from amber.engine import resolve
 from amber.engine.engine import Engine
 from amber.engine.events import StepEvent
-from amber.errors import AmberError
+from amber.errors import AmberError, JobCancelledError
 from amber.registry import Registry
 from amber.store.protocol import Lease, Store
 from amber.store.wakeups import LocalWakeups
@@ -183,3 +183,41 @@ def test_when_the_thread_that_computes_gives_up_another_one_takes_its_turn(
     counting.number = interrupted_the_first_time
     engine = Engine(store, Registry(counting.algorithms()))
     assert in_threads([first, second])[1].value.number.tolist() == [8]
+
+
+def test_an_ask_whose_job_another_worker_took_over_is_answered_all_the_same(
+    store: Store, counting: Counting, in_threads: InThreads
+) -> None:
+    """As where this process stood still: its claim ended, and it hears of that while it computes."""
+    engine = Engine(store, Registry(counting.algorithms()))
+
+    def take_the_job() -> None:
+        counting.during = lambda: None
+        [job] = store.catalog.jobs(limit=2)
+        assert store.catalog.hand_back_job(job)
+        assert store.catalog.claim_job("other|1|1", 60.0, key=job.key) is not None
+
+    def listen(event: StepEvent) -> None:
+        if event.state == "started":
+            for claim in engine.leases._claims.values():
+                claim.lose()
+
+    counting.during = take_the_job
+    assert engine.get(ask("numbers"), listen).value.number.tolist() == [7]
+
+
+def test_an_ask_whose_job_was_cancelled_for_everybody_is_told(store: Store, counting: Counting) -> None:
+    engine = Engine(store, Registry(counting.algorithms()))
+
+    def cancel() -> None:
+        [job] = store.catalog.jobs(limit=2)
+        store.catalog.withdraw_job(job.key, None)
+
+    def listen(event: StepEvent) -> None:
+        if event.state == "started":
+            cancel()
+            for claim in engine.leases._claims.values():
+                claim.lose()
+
+    with pytest.raises(JobCancelledError):
+        engine.get(ask("numbers"), listen)
