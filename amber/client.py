@@ -225,6 +225,7 @@ class Amber:
         top: int = TOP,
         settings: Mapping[str, object] | None = None,
         use: Mapping[str, str] | None = None,
+        filters: Mapping[str, object] | None = None,
         shown: Shown = "wanted",
         side_seconds: float = SIDE_SECONDS,
         listener: Listener = silent,
@@ -237,6 +238,8 @@ class Amber:
             top: How many.
             settings: Of the flavour's algorithm and of what it is made from.
             use: Result type's name → algorithm that shall produce it.
+            filters: Settings that say which pairs are listed, wherever the flavour has them: `min_seconds`,
+                `max_seconds`, `apart_seconds`, `other_title_only`, `duplicate_cosine`.
             shown: `wanted` (all but rejected), `all`, `kept`, `rejected` or `open`.
             side_seconds: How long either side of a cut is in previews and exports.
             listener: Told of every step.
@@ -246,7 +249,7 @@ class Amber:
             ComputeError: The pairs, or one of their inputs, cannot be computed.
         """
         hashes = tuple(dict.fromkeys(self.asset(asset).asset for asset in assets))
-        ask = MatchAsk(hashes, flavour, top, settings, use, shown, side_seconds)
+        ask = MatchAsk(hashes, flavour, top, settings or {}, use or {}, filters or {}, shown, side_seconds)
         return match(self.engine, ask, listener)
 
     def keep(self, cut: Cut, *, who: str | None = None) -> None:

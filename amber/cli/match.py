@@ -1,5 +1,6 @@
 """`amber match`: match cuts that an editor can use."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 
+#: The producer whose groups leave out shots without people.
+_PEOPLE = {"DuplicateGroups": "people_groups"}
+
 FlavourOption = Annotated[
     str, typer.Option("--flavour", metavar="NAME", help="frame, motion, embedding or combined.")
 ]
@@ -28,6 +32,18 @@ ShowOption = Annotated[
     str,
     typer.Option("--show", metavar="WHICH", help="wanted (all but rejected), all, kept, rejected or open."),
 ]
+MinOption = Annotated[
+    float | None, typer.Option("--min-seconds", metavar="SECONDS", help="Only shots that last so long.")
+]
+MaxOption = Annotated[
+    float | None, typer.Option("--max-seconds", metavar="SECONDS", help="Only shots that last no longer.")
+]
+ApartOption = Annotated[
+    float | None,
+    typer.Option("--apart-seconds", metavar="SECONDS", help="Only shots of a title that are so far apart."),
+]
+OtherTitleOption = Annotated[bool, typer.Option("--other-title", help="Only pairs of shots from two titles.")]
+PeopleOption = Annotated[bool, typer.Option("--people", help="Only shots with people.")]
 SideOption = Annotated[
     float, typer.Option("--side-seconds", metavar="SECONDS", help="How long either side of a cut is shown.")
 ]
@@ -59,6 +75,11 @@ def match(
     flavour: FlavourOption = "embedding",
     top: TopOption = 20,
     show: ShowOption = "wanted",
+    min_seconds: MinOption = None,
+    max_seconds: MaxOption = None,
+    apart_seconds: ApartOption = None,
+    other_title: OtherTitleOption = False,
+    people: PeopleOption = False,
     settings: SetOption = None,
     use: UseOption = None,
     side_seconds: SideOption = 2.0,
@@ -78,40 +99,59 @@ def match(
 
     Example: `amber match sintel --top 10 --export cuts.edl --previews previews --sheet cuts.png`
     """
-    from amber.cli.session import find_assets, opened, pairs
-    from amber.cli.watching import watching
-    from amber.editing.exports import check_export
+    from amber.cli.session import pairs
 
-    for path in exports or ():
-        check_export(path)
-    _check_files(previews, sheet)
-    with opened() as amber, watching(quiet=quiet, as_json=json) as watcher:
-        listed = _Listing(
-            amber,
-            watcher,
-            {
-                "flavour": flavour,
-                "top": top,
-                "shown": _shown(show),
-                "settings": pairs("--set", settings),
-                "use": pairs("--use", use),
-                "side_seconds": side_seconds,
-            },
-        )
+    words = {
+        "flavour": flavour,
+        "top": top,
+        "shown": _shown(show),
+        "settings": pairs("--set", settings),
+        "use": pairs("--use", use) | (_PEOPLE if people else {}),
+        "filters": _given(
+            min_seconds=min_seconds,
+            max_seconds=max_seconds,
+            apart_seconds=apart_seconds,
+            other_title_only=other_title or None,
+        ),
+        "side_seconds": side_seconds,
+    }
+    files = _Files(exports or (), previews, sheet)
+    files.check()
+    _answer(words, (assets or (), where), (keep, reject, reopen), files, quiet, json)
+
+
+def _answer(
+    words: dict[str, Any],
+    chosen: "tuple[Sequence[str], list[str] | None]",
+    said: "tuple[list[str] | None, ...]",
+    files: "_Files",
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    from amber.cli.session import find_assets, opened
+    from amber.cli.watching import watching
+
+    with opened() as amber, watching(quiet=quiet, as_json=as_json) as watcher:
+        listed = _Listing(amber, watcher, words)
         listed.check()
-        listed.assets = [record.asset for record in find_assets(amber, assets or (), where, watcher)]
+        listed.assets = [record.asset for record in find_assets(amber, *chosen, watcher)]
         matches = listed.again()
-        for names, judge in ((keep, amber.keep), (reject, amber.reject), (reopen, amber.reopen)):
+        judges: tuple[Callable[[Cut], object], ...] = (amber.keep, amber.reject, amber.reopen)
+        for names, judge in zip(said, judges, strict=True):
             listed.judge(matches, names or (), judge)
-        if keep or reject or reopen:
+        if any(said):
             matches = listed.again()
-        written = _written(amber, watcher, matches, exports or (), previews, sheet)
-    if json:
+        written = files.write(amber, watcher, matches)
+    if as_json:
         emit(_document(matches, written))
         return
     _print(matches)
     if not quiet:
         _say(matches, written)
+
+
+def _given(**options: object) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 class _Listing:
@@ -123,10 +163,12 @@ class _Listing:
 
     def check(self) -> None:
         """See that the flavour and its settings are there, before a film is read for them."""
-        from amber.editing.flavours import algorithm_of
+        from amber.editing.flavours import algorithm_of, with_filters
 
-        algorithm = algorithm_of(self._amber.registry, self._words["flavour"])
-        self._amber.registry.closure(algorithm, settings=self._words["settings"], use=self._words["use"])
+        registry, words = self._amber.registry, self._words
+        algorithm = algorithm_of(registry, words["flavour"])
+        settings = with_filters(registry, algorithm, words["filters"], words["settings"], words["use"])
+        registry.closure(algorithm, settings=settings, use=words["use"])
 
     def again(self, **other: Any) -> "MatchCuts":
         """The list as it is now."""
@@ -153,39 +195,49 @@ def _shown(word: str) -> Any:
     return word
 
 
-def _check_files(previews: Path | None, sheet: Path | None) -> None:
-    if previews is not None and previews.exists() and not previews.is_dir():
-        raise UsageError(f"--previews {previews}: that is a file; name a folder")
-    if sheet is not None and sheet.suffix.lower() != ".png":
-        raise UsageError(f"--sheet {sheet}: a sheet is a PNG; name a file that ends in .png")
-    if sheet is not None and not sheet.absolute().parent.is_dir():
-        raise UsageError(f"--sheet {sheet}: there is no folder {sheet.absolute().parent}")
+@dataclass(frozen=True)
+class _Files:
+    """The files that are wanted of a list."""
 
+    exports: "Sequence[Path]"
+    previews: Path | None
+    sheet: Path | None
 
-def _written(
-    amber: "Amber",
-    watcher: "Watcher",
-    matches: "MatchCuts",
-    exports: "Sequence[Path]",
-    previews: Path | None,
-    sheet: Path | None,
-) -> dict[str, Any]:
-    """Write what is wanted, each file whole or not at all; what was written, and what it refers to."""
-    written: dict[str, Any] = {"exports": [], "previews": [], "sheet": None}
-    originals: dict[str, Original] = {}
-    for path in exports:
-        text, sources = amber.export(matches, path)
-        write_bytes(text.encode(), path)
-        written["exports"].append(str(path))
-        originals.update({source.asset: source for source in sources})
-    if previews is not None:
-        with watcher.task("previews", "cuts") as told:
-            written["previews"] = [str(path) for path in amber.previews(matches, previews, progress=told)]
-    if sheet is not None and len(matches):
-        with watcher.task("sheet", "pictures") as told:
-            written["sheet"] = str(amber.sheet(matches, sheet, progress=told))
-    written["originals"] = list(originals.values())
-    return written
+    def check(self) -> None:
+        """See that they can be written, before anything is computed for them.
+
+        Raises:
+            UsageError: One cannot.
+        """
+        from amber.editing.exports import check_export
+
+        for path in self.exports:
+            check_export(path)
+        if self.previews is not None and self.previews.exists() and not self.previews.is_dir():
+            raise UsageError(f"--previews {self.previews}: that is a file; name a folder")
+        if self.sheet is not None and self.sheet.suffix.lower() != ".png":
+            raise UsageError(f"--sheet {self.sheet}: a sheet is a PNG; name a file that ends in .png")
+        if self.sheet is not None and not self.sheet.absolute().parent.is_dir():
+            raise UsageError(f"--sheet {self.sheet}: there is no folder {self.sheet.absolute().parent}")
+
+    def write(self, amber: "Amber", watcher: "Watcher", matches: "MatchCuts") -> dict[str, Any]:
+        """Write them, each whole or not at all; what was written, and which originals it refers to."""
+        written: dict[str, Any] = {"exports": [], "previews": [], "sheet": None}
+        originals: dict[str, Original] = {}
+        for path in self.exports:
+            text, sources = amber.export(matches, path)
+            write_bytes(text.encode(), path)
+            written["exports"].append(str(path))
+            originals.update({source.asset: source for source in sources})
+        if self.previews is not None:
+            with watcher.task("previews", "cuts") as told:
+                done = amber.previews(matches, self.previews, progress=told)
+            written["previews"] = [str(path) for path in done]
+        if self.sheet is not None and len(matches):
+            with watcher.task("sheet", "pictures") as told:
+                written["sheet"] = str(amber.sheet(matches, self.sheet, progress=told))
+        written["originals"] = list(originals.values())
+        return written
 
 
 def _document(matches: "MatchCuts", written: dict[str, Any]) -> dict[str, Any]:

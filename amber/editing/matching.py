@@ -1,12 +1,12 @@
 """The match cuts of titles: pairs from the store, cut to what an editor asks for, with what was said of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from amber.editing.cuts import SIDE_SECONDS, Cut, Side, first_frames, last_frames, verdict_on
-from amber.editing.flavours import DEFAULT, algorithm_of, depth_of
+from amber.editing.flavours import DEFAULT, algorithm_of, depth_of, with_filters
 from amber.engine.ask import Ask, Feature
 from amber.engine.engine import Engine
 from amber.engine.events import Listener, silent
@@ -31,9 +31,11 @@ class MatchAsk:
     flavour: str = DEFAULT
     top: int = TOP
     #: Of the flavour's algorithm and of what it is made from, as `get` takes them.
-    settings: Mapping[str, object] | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
     #: Result type's name → algorithm that shall produce it.
-    use: Mapping[str, str] | None = None
+    use: Mapping[str, str] = field(default_factory=dict)
+    #: Name → value of settings that say which pairs are listed (`min_seconds`), wherever the flavour has them.
+    filters: Mapping[str, object] = field(default_factory=dict)
     shown: Shown = "wanted"
     #: How long either side of a cut is shown.
     side_seconds: float = SIDE_SECONDS
@@ -94,15 +96,15 @@ def match(engine: Engine, ask: MatchAsk, listener: Listener = silent) -> MatchCu
     """
     _check(ask)
     algorithm = algorithm_of(engine.registry, ask.flavour)
-    settings = dict(ask.settings or {})
+    settings = with_filters(engine.registry, algorithm, ask.filters, ask.settings, ask.use)
     said = engine.store.catalog.verdicts(ask.assets)
-    depth = depth_of(engine.registry, algorithm, settings)
+    depth = depth_of(engine.registry, algorithm, settings, ask.use)
     wanted = max(depth, ask.top)
     while True:
         if wanted > depth:
             settings = {name: value for name, value in settings.items() if name != "depth"}
-            settings[f"{algorithm}.depth"] = wanted
-        feature = engine.get(Ask(algorithm, ask.assets, None, settings, ask.use or {}), listener)
+            settings = with_filters(engine.registry, algorithm, {"depth": wanted}, settings, ask.use)
+        feature = engine.get(Ask(algorithm, ask.assets, None, settings, ask.use), listener)
         chosen = _chosen(feature, ask, said)
         # Those that were rejected take places in the list; only as many more are looked at as there can be.
         most = ask.top + len(said)

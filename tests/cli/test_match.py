@@ -113,6 +113,13 @@ def test_no_pairs_are_an_answer_that_says_so(match: Callable[..., Ran], film: Pa
     )
 
 
+def test_filters_are_options(match: Callable[..., Ran], film: Path) -> None:
+    cuts = match(film, "--apart-seconds", 0.5, "--json").document["cuts"]
+    assert [(cut["before"]["shot"], cut["after"]["shot"]) for cut in cuts] == [(0, 2), (1, 3), (0, 3)]
+    refused = match(film, "--other-title")
+    assert refused.code == 2 and "no filter 'other_title_only'" in refused.err
+
+
 def test_several_titles_are_told_apart(match: Callable[..., Ran], film: Path, other_film: Path) -> None:
     done = match(film, other_film, "--top", 30)
     assert done.code == 0 and "first film" in done.out and "other film" in done.out
@@ -127,6 +134,7 @@ def test_several_titles_are_told_apart(match: Callable[..., Ran], film: Path, ot
         (("--sheet", "sheet.jpg"), 2, "ends in .png"),
         (("--show", "some"), 2, "--show takes wanted, all, kept, rejected, open"),
         (("--set", "match_pairs.width=3"), 2, "width"),
+        (("--people",), 2, "no loaded type is called 'DuplicateGroups'"),
         (("--side-seconds", "0"), 2, "more than 0 seconds"),
         (("--top", "0"), 2, "--top"),
     ],

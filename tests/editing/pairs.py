@@ -31,13 +31,15 @@ def _merged(blocks: Sequence[Pairs], *, depth: int = 4) -> Pairs:
 
 
 @algorithm(version="1", merge=_merged)
-def match_pairs(film: Pair[Standard], *, depth: int = 4, length: int = 12, shift: int = 0) -> Pairs:
+def match_pairs(
+    film: Pair[Standard], *, depth: int = 4, length: int = 12, shift: int = 0, apart_seconds: float = 0.0
+) -> Pairs:
     """All pairs of shots of `length` frames, moved by `shift`; the closer together, the better."""
     first, second = (_shots(one.frame_count, length, shift) for one in (film.first, film.second))
     rows = []
     for a, (start_a, end_a) in enumerate(first):
         for b, (start_b, end_b) in enumerate(second):
-            if not film.is_self or a < b:
+            if not film.is_self or (a < b and start_b - end_a >= 24 * apart_seconds):
                 score = 1 / (1 + abs(a - b) + a / 100)
                 rows.append((film.assets[0], a, film.assets[1], b, start_a, end_a, start_b, end_b, score))
     return _pairs(sorted(rows, key=lambda row: (-row[-1], row))[:depth])

@@ -33,6 +33,12 @@ def test_more_than_the_algorithm_lists_raises_its_depth_and_no_further(amber: Am
     assert amber.match(film, top=2, settings={"depth": 3}).feature.table.num_rows == 3
 
 
+def test_filters_are_settings_wherever_the_flavour_has_them(amber: Amber, film: Path) -> None:
+    assert _shots(amber.match(film, filters={"apart_seconds": 0.5})) == [(0, 2), (1, 3), (0, 3)]
+    with pytest.raises(SettingError, match="no filter 'min_seconds'; its settings are: apart_seconds, depth"):
+        amber.match(film, filters={"min_seconds": 1.0})
+
+
 def test_a_cut_shows_the_end_of_one_shot_and_the_start_of_the_other(amber: Amber, film: Path) -> None:
     cut = amber.match(film, top=1, side_seconds=0.25).cuts[0]
     assert (cut.before.start, cut.before.end) == (0, 12)
