@@ -2,12 +2,16 @@
 
 from algorithms.duplicate_groups import duplicate_groups
 from algorithms.match_pairs import match_pairs
+from algorithms.match_pairs_combined import match_pairs_combined
+from algorithms.match_pairs_frame import match_pairs_frame
+from algorithms.match_pairs_motion import match_pairs_motion
 from algorithms.motion import motion
 from algorithms.people import people
 from algorithms.people_groups import people_groups
 from algorithms.shot_embeddings import shot_embeddings
 from algorithms.shots import shots
 from algorithms.shots_transnet import shots_transnet
+from algorithms.silhouettes import silhouettes
 from algorithms.standard import standard
 
 ALGORITHMS = (
@@ -20,6 +24,10 @@ ALGORITHMS = (
     motion,
     people,
     people_groups,
+    silhouettes,
+    match_pairs_frame,
+    match_pairs_motion,
+    match_pairs_combined,
 )
 
 __all__ = ["ALGORITHMS"]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from algorithms import best_pairs
 from algorithms.cosine import cosines, exact_rows
 from algorithms.match_pairs import MatchPairs, match_pairs, merge_blocks
 from amber.algorithm import Pair
@@ -73,7 +74,7 @@ def test_blocks_of_any_size_give_what_scoring_every_pair_gives(
 ) -> None:
     other = one if alone else other
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(match_pairs.function.__globals__, "_BLOCK", block)
+        patch.setattr(best_pairs, "BLOCK", block)
         assert rows(_pairs(one, other, depth)) == _brute_force(one, other)[:depth]
 
 

@@ -1,0 +1,127 @@
+"""Where people are in a picture, to the pixel: by a small network in each box, or by Mask R-CNN."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+Picture = UInt8[np.ndarray, "height width 3"]
+#: How sure each pixel of the picture is to be of the person, 0 to 1.
+Share = Float32[np.ndarray, "height width"]
+#: Left, top, right, bottom, as fractions of the picture.
+Box = tuple[float, float, float, float]
+
+#: Side of the square pictures that the small network takes.
+_SIDE = 256
+#: A box is made larger by this, as people stick out of theirs.
+_GROWN = 0.12
+#: What pictures are filled up with to a square: the mean colour of the network's training is not told.
+_FILL = 127
+
+
+@dataclass(frozen=True)
+class Selfie:
+    """MediaPipe's selfie segmentation, which marks the person that a picture shows."""
+
+    _interpreter: Any
+    _lock: Any
+
+    @classmethod
+    def open(cls, path: Path) -> "Selfie":
+        """The network in a TensorFlow Lite file; it always runs on one processor.
+
+        Raises:
+            ValueError: The file is no such network.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
+        return cls(interpreter, threading.Lock())
+
+    def masks(self, picture: Picture, boxes: Sequence[Box]) -> list[Share]:
+        """The person in each box."""
+        return [self._in_box(picture, box) for box in boxes]
+
+    def _in_box(self, picture: Picture, box: Box) -> Share:
+        import cv2
+
+        height, width = picture.shape[:2]
+        left, right = _grown(box[0], box[2], width)
+        top, bottom = _grown(box[1], box[3], height)
+        share = np.zeros((height, width), np.float32)
+        crop = picture[top:bottom, left:right]
+        if not crop.size:
+            return share
+        scale = _SIDE / max(crop.shape[:2])
+        down, across = (max(round(side * scale), 1) for side in crop.shape[:2])
+        above, before = (_SIDE - down) // 2, (_SIDE - across) // 2
+        square = np.full((_SIDE, _SIDE, 3), _FILL, np.uint8)
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        square[above : above + down, before : before + across] = cv2.resize(
+            crop, (across, down), interpolation=how
+        )
+        found = self._run(square)[above : above + down, before : before + across]
+        share[top:bottom, left:right] = cv2.resize(found, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return share
+
+    def _run(self, square: UInt8[np.ndarray, "256 256 3"]) -> Float32[np.ndarray, "256 256"]:
+        with self._lock:
+            self._interpreter.set_tensor(
+                self._interpreter.get_input_details()[0]["index"], square[None].astype(np.float32) / 255
+            )
+            self._interpreter.invoke()
+            found = self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])
+        return np.array(found[0, :, :, 0], dtype=np.float32)
+
+
+def _grown(low: float, high: float, size: int) -> tuple[int, int]:
+    """The pixels from `low` to `high` (fractions), with some more at both ends."""
+    more = (high - low) * _GROWN
+    return max(int((low - more) * size), 0), min(int(np.ceil((high + more) * size)), size)
+
+
+#: The number of people in the labels of the data set that Mask R-CNN was trained on.
+_PERSON = 1
+
+
+@dataclass(frozen=True)
+class MaskRcnn:
+    """Mask R-CNN (He et al., ICCV 2017), with ResNet-50 and a feature pyramid, of torchvision; finds people by itself."""
+
+    network: "Module"
+
+    @classmethod
+    def open(cls, path: Path) -> "MaskRcnn":
+        """The network with the weights of a PyTorch state dictionary, on the GPU if there is one.
+
+        Raises:
+            ImportError: torchvision is not installed (`amber[torchvision]`).
+            RuntimeError: The file holds the parameters of another network.
+        """
+        import torch
+        from torchvision.models.detection import maskrcnn_resnet50_fpn_v2
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        network = maskrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None)
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        return cls(network.to(device).eval())
+
+    def masks(self, picture: Picture, min_score: float) -> list[Share]:
+        """Each person of whom the network is sure enough, the surest first."""
+        import torch
+
+        device = next(self.network.parameters()).device
+        with torch.inference_mode():
+            seen = torch.from_numpy(np.ascontiguousarray(picture)).to(device).permute(2, 0, 1).float() / 255
+            (found,) = self.network([seen])
+        is_person = ((found["labels"] == _PERSON) & (found["scores"] >= min_score)).cpu().numpy()
+        shares = found["masks"][:, 0].float().cpu().numpy()
+        return [np.asarray(share) for share, taken in zip(shares, is_person, strict=True) if taken]
