@@ -7,10 +7,15 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
-from algorithms.cosine import exact_rows
+from algorithms.cosine import rounded_rows
 
 #: Rows of either side that are scored at once; memory is one block of this many by this many scores.
 BLOCK = 1024
+
+#: Of the scores of a block, every so many are looked at to guess which of them are good.
+_SAMPLED = 16
+#: So many times as many scores as are wanted are let through; looking for fewer would take longer.
+_MANY = 4
 
 Scores = Float32[np.ndarray, "rows columns"]
 #: Which pairs of two runs of rows may not stand: (rows, columns) → true where they may not.
@@ -52,10 +57,11 @@ class Cosines:
     """
 
     def __init__(self, a: Float32[np.ndarray, "n d"], b: Float32[np.ndarray, "m d"]) -> None:
-        # What `exact_rows` gives has 24 bits, so single precision holds it.
-        self._a = exact_rows(a).astype(np.float32)
-        self._b = self._a if b is a else exact_rows(b).astype(np.float32)
-        lengths = [float(np.linalg.norm(rows, axis=1).max(initial=0)) for rows in (self._a, self._b)]
+        self._a = rounded_rows(a)
+        self._b = self._a if b is a else rounded_rows(b)
+        lengths = [
+            float(np.sqrt(np.einsum("nd,nd->n", rows, rows)).max(initial=0)) for rows in (self._a, self._b)
+        ]
         self.margin = np.float32((a.shape[1] + 2) * 2.0**-23 * lengths[0] * lengths[1])
 
     def __len__(self) -> int:
@@ -158,18 +164,15 @@ def best_pairs(scorer: Scorer, depth: int, *, upper: bool, barred: Barred | None
         upper: Rows and columns are the same; a pair is counted once, the lower row first, and no row with itself.
         barred: Pairs that may not stand; they are left out before the best are chosen.
     """
-    best = Best(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+    running = _Running(scorer, depth)
     for rows, columns in _blocks(len(scorer), scorer.columns, upper=upper):
         scores = scorer.screen(rows, columns)
         if upper and rows == columns:
-            scores[np.tril_indices(len(scores))] = -np.inf
+            scores[np.tri(len(scores), dtype=np.bool_)] = -np.inf
         if barred is not None:
             scores[barred(rows, columns)] = -np.inf
-        found_a, found_b = np.nonzero(scores >= _floor(scores, best, depth, scorer.margin))
-        a, b = found_a + rows.start, found_b + columns.start
-        exact = scores[found_a, found_b] if scorer.margin == 0 else scorer.exact(a, b)
-        best = _merged(best, Best(a, b, exact), depth)
-    return best
+        running.add(rows.start, columns.start, scores)
+    return running.settled()
 
 
 def _blocks(rows: int, columns: int, *, upper: bool) -> Iterator[tuple[slice, slice]]:
@@ -178,23 +181,57 @@ def _blocks(rows: int, columns: int, *, upper: bool) -> Iterator[tuple[slice, sl
             yield slice(start, min(start + BLOCK, rows)), slice(column, min(column + BLOCK, columns))
 
 
-def _floor(scores: Scores, best: Best, depth: int, margin: np.float32) -> np.float32:
-    """A screened score below which nothing of this block can be among the best."""
-    kept = best.scores[-1] - margin if len(best.scores) == depth else np.finfo(np.float32).min
-    if scores.size <= depth or (len(best.scores) == depth and _few(scores, kept, depth)):
-        return np.float32(kept)
-    own = np.partition(scores, scores.size - depth, axis=None)[scores.size - depth]
-    # Both sides of the comparison are screened, so each may be off.
-    return np.float32(max(kept, own - 2 * margin, np.finfo(np.float32).min))
+class _Running:
+    """All pairs so far that may be among the best: those that are screened within two margins of the last of them."""
+
+    def __init__(self, scorer: Scorer, depth: int) -> None:
+        self._scorer, self._depth = scorer, depth
+        self._slack = 2 * scorer.margin
+        self._kept = Best(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        #: A screened score below which nothing can be among the best.
+        self._floor = np.finfo(np.float32).min
+
+    def add(self, row: int, column: int, scores: Scores) -> None:
+        """Take in a block of screened scores whose first row and column are these."""
+        flat = scores.ravel()
+        if len(self._kept.scores) < self._depth:
+            self._floor = max(self._floor, _low_bar(flat, self._depth) - self._slack)
+        hits = np.flatnonzero(flat >= self._floor)
+        if not len(hits):
+            return
+        a, b = np.divmod(hits, scores.shape[1])
+        kept = self._kept
+        merged = Best(
+            np.concatenate([kept.a, a + row]),
+            np.concatenate([kept.b, b + column]),
+            np.concatenate([kept.scores, flat[hits]]),
+        )
+        count = len(merged.scores)
+        if count > self._depth:
+            last = np.partition(merged.scores, count - self._depth)[count - self._depth]
+            self._floor = max(self._floor, last - self._slack)
+        stay = merged.scores >= self._floor
+        self._kept = Best(merged.a[stay], merged.b[stay], merged.scores[stay])
+        if len(self._kept.scores) > max(_MANY * self._depth, BLOCK):
+            self._kept = self.settled()
+
+    def settled(self) -> Best:
+        """The best of them, by their exact scores."""
+        a, b = self._kept.a, self._kept.b
+        exact = self._scorer.exact(a, b) if self._slack else self._kept.scores
+        order = np.lexsort((b, a, -exact))[: self._depth]
+        return Best(a[order], b[order], exact[order])
 
 
-def _few(scores: Scores, floor: np.float32, depth: int) -> bool:
-    """Whether so few scores are above the floor that it costs less to look at all of them than to choose."""
-    return int(np.count_nonzero(scores >= floor)) <= 4 * depth
-
-
-def _merged(best: Best, more: Best, depth: int) -> Best:
-    scores = np.concatenate([best.scores, more.scores])
-    a, b = np.concatenate([best.a, more.a]), np.concatenate([best.b, more.b])
-    order = np.lexsort((b, a, -scores))[:depth]
-    return Best(a[order], b[order], scores[order])
+def _low_bar(flat: Float32[np.ndarray, " score"], depth: int) -> np.float32:
+    """A score that at least `depth` of a block reach, and not many more: told from a sample, if it is a good one."""
+    lowest = np.finfo(np.float32).min
+    if len(flat) <= depth:
+        return lowest
+    sample = flat[::_SAMPLED]
+    wanted = 2 * depth // _SAMPLED + 1
+    if wanted < len(sample):
+        bar = np.partition(sample, len(sample) - wanted)[len(sample) - wanted]
+        if depth <= int(np.count_nonzero(flat >= bar)) <= _MANY * depth:
+            return np.float32(max(bar, lowest))
+    return np.float32(max(np.partition(flat, len(flat) - depth)[len(flat) - depth], lowest))
