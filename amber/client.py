@@ -4,14 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
-from amber.editing import exports, previews, sheets
-from amber.editing.cuts import SIDE_SECONDS, Cut
-from amber.editing.flavours import DEFAULT
-from amber.editing.judging import judge, reopen
-from amber.editing.matching import TOP, MatchAsk, MatchCuts, Shown, match
-from amber.editing.originals import Original
 from amber.engine import invalidate
 from amber.engine.ask import Ask, Feature
 from amber.engine.engine import Engine, State
@@ -28,6 +22,12 @@ from amber.store.jobs import Job
 from amber.store.open import open_store
 from amber.store.protocol import Applied, AssetRecord, Audit, KeptPlan, Pin, Store, Trace
 from amber.store.verify import Report, verify
+
+if TYPE_CHECKING:
+    # A warm ask must not wait for what only editors need.
+    from amber.editing.cuts import Cut
+    from amber.editing.matching import MatchCuts, Shown
+    from amber.editing.originals import Original
 
 _HASH = re.compile("[0-9a-f]{64}")
 
@@ -221,15 +221,15 @@ class Amber:
     def match(
         self,
         *assets: AssetName,
-        flavour: str = DEFAULT,
-        top: int = TOP,
+        flavour: str = "embedding",
+        top: int = 20,
         settings: Mapping[str, object] | None = None,
         use: Mapping[str, str] | None = None,
         filters: Mapping[str, object] | None = None,
-        shown: Shown = "wanted",
-        side_seconds: float = SIDE_SECONDS,
+        shown: "Shown" = "wanted",
+        side_seconds: float = 2.0,
         listener: Listener = silent,
-    ) -> MatchCuts:
+    ) -> "MatchCuts":
         """The best match cuts of one or several titles, without those that a person rejected.
 
         Args:
@@ -248,49 +248,63 @@ class Amber:
             NotFoundError, UsageError: What is asked for does not exist or cannot be meant.
             ComputeError: The pairs, or one of their inputs, cannot be computed.
         """
+        from amber.editing.matching import MatchAsk, match
+
         hashes = tuple(dict.fromkeys(self.asset(asset).asset for asset in assets))
         ask = MatchAsk(hashes, flavour, top, settings or {}, use or {}, filters or {}, shown, side_seconds)
         return match(self.engine, ask, listener)
 
-    def keep(self, cut: Cut, *, who: str | None = None) -> None:
+    def keep(self, cut: "Cut", *, who: str | None = None) -> None:
         """Remember that a cut is wanted, whatever is computed again."""
+        from amber.editing.judging import judge
+
         judge(self.store, cut, is_kept=True, who=who or invalidate.person())
 
-    def reject(self, cut: Cut, *, who: str | None = None) -> None:
+    def reject(self, cut: "Cut", *, who: str | None = None) -> None:
         """Remember that a cut is to be shown no more, whatever is computed again."""
+        from amber.editing.judging import judge
+
         judge(self.store, cut, is_kept=False, who=who or invalidate.person())
 
-    def reopen(self, cut: Cut) -> bool:
+    def reopen(self, cut: "Cut") -> bool:
         """Take back what was said of a cut; whether anything was."""
+        from amber.editing.judging import reopen
+
         return reopen(self.store, cut)
 
     def previews(
-        self, cuts: MatchCuts, folder: str | Path, *, progress: Progress | None = None
+        self, cuts: "MatchCuts", folder: str | Path, *, progress: Progress | None = None
     ) -> list[Path]:
         """Write one MP4 a cut into a folder: the end of one shot, the start of the other, with sound.
 
         Raises:
             jasper.errors.MediaError: An encode cannot be read, or a file cannot be written.
         """
-        return previews.write_previews(cuts, Path(folder), progress)
+        from amber.editing.previews import write_previews
 
-    def sheet(self, cuts: MatchCuts, path: str | Path, *, progress: Progress | None = None) -> Path:
+        return write_previews(cuts, Path(folder), progress)
+
+    def sheet(self, cuts: "MatchCuts", path: str | Path, *, progress: Progress | None = None) -> Path:
         """Draw the middle frames of all cuts, side by side, into a PNG file.
 
         Raises:
             jasper.errors.MediaError: An encode cannot be read.
             OSError: The file cannot be written.
         """
-        return sheets.write_sheet(cuts, Path(path), progress)
+        from amber.editing.sheets import write_sheet
 
-    def export(self, cuts: MatchCuts, path: str | Path) -> tuple[str, list[Original]]:
+        return write_sheet(cuts, Path(path), progress)
+
+    def export(self, cuts: "MatchCuts", path: str | Path) -> "tuple[str, list[Original]]":
         """The text of an `.otio`, `.edl` or `.csv` file of the cuts, and the originals it refers to; writes nothing.
 
         Raises:
             ExportError: These cuts cannot be written in that form.
             UsageError: There is no such form.
         """
-        return exports.export(self.store, cuts, Path(path))
+        from amber.editing.exports import export
+
+        return export(self.store, cuts, Path(path))
 
     def why(self, feature: str) -> Lineage:
         """What a feature was made from, what was made from it, and why it was computed; by id or its first digits."""
