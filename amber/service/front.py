@@ -36,6 +36,7 @@ from amber.service.representations import (
     choose_format,
     is_same,
 )
+from amber.service.tracing import span
 from amber.store.protocol import Trace
 
 _FEATURE = re.compile(r"/v1/assets/([0-9a-f]{64})/features/([A-Za-z0-9_]+)\Z")
@@ -208,6 +209,7 @@ class Front:
         self._counter(route, scope["method"], status)()
         timer = self._warm_seconds if route == _WARM_ROUTE else metrics.REQUEST_SECONDS.labels(route)
         timer.observe(seconds)
+        span(f"{scope['method']} {route}", seconds, request=told.request, status=status)
         if scope["method"] not in ("GET", "HEAD") or status >= 400 or seconds > SLOW_SECONDS:
             caller: Caller | None = scope.get("amber.caller")
             log(

@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from tests.acceptance.command import names
 from tests.servers.s3 import S3
@@ -49,6 +51,24 @@ def _followed(http: httpx.Client, job: str) -> list[Mapping[str, Any]]:
         return [json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: ")]
 
 
+def _look_at_media(http: httpx.Client, asset: str) -> None:
+    """The standard encode whole and in part, an exact frame, and a clip."""
+    media = f"/v1/media/{asset}"
+    video = http.get(f"{media}/video.mp4")
+    assert (video.status_code, video.headers["content-type"]) == (200, "video/mp4")
+    part = http.get(f"{media}/video.mp4", headers={"Range": "bytes=4-11"})
+    assert (part.status_code, part.content) == (206, video.content[4:12])
+    frame = http.get(f"{media}/frames/31.jpg", params={"width": 160})
+    with Image.open(io.BytesIO(frame.content)) as picture:
+        assert picture.size == (160, 90)
+    clip = http.get(f"{media}/clip.mp4", params={"start": 30, "end": 54})
+    with av.open(io.BytesIO(clip.content)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 24
+    beyond = http.get(f"{media}/frames/120.jpg")
+    assert (beyond.status_code, beyond.json()["error"]) == (422, "FrameOutOfRangeError")
+    assert http.get(f"{media}/clip.mp4", params={"start": 54, "end": 30}).status_code == 422
+
+
 def test_a_film_goes_in_and_pairs_come_out_and_what_is_disowned_is_made_again(
     deployed: tuple[httpx.Client, Path], clip: Path
 ) -> None:
@@ -74,6 +94,7 @@ def test_a_film_goes_in_and_pairs_come_out_and_what_is_disowned_is_made_again(
         again = http.get(path, headers={"Accept": accept, "If-None-Match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
 
+    _look_at_media(http, asset)
     [loaded] = http.get("/v1/algorithms/duplicate_groups").json()
     admin = f"/v1/admin/algorithms/duplicate_groups/versions/{loaded['version']}"
     disowning = http.post(f"{admin}/invalidate", json={"reason": "as a test"}).json()
