@@ -4,7 +4,6 @@ A warm feature is the commonest answer by far, so it is given here, before route
 in full: one statement to the catalogue, one look into the kept encodings.
 """
 
-import asyncio
 import itertools
 import logging
 import os
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from amber.engine.ask import Ask
@@ -192,11 +192,9 @@ class Front:
         noting = _noting(send, told)
         try:
             await self._app(scope, receive, noting)
-        except asyncio.CancelledError:
-            raise
+        except ClientDisconnect:
+            return  # nobody is left to be answered; it counts as status 499
         except Exception as error:  # noqa: BLE001 - the client gets an answer, and the log the rest
-            if scope.get("amber.gone"):
-                return
             log("request failed", level=logging.ERROR, error=error, request=told.request, path=scope["path"])
             if not told.status:
                 await _refuse(error, scope, receive, noting)

@@ -11,6 +11,7 @@ from amber.client import Amber
 from amber.service.app import make_routes
 from amber.service.context import STORE_THREADS
 from amber.settings import Settings
+from tests.servers.processes import until
 from tests.service.serving import serving
 
 
@@ -66,6 +67,19 @@ def test_who_reads_slowly_holds_no_thread(both: tuple[httpx.Client, str], settin
     finally:
         for reader in slow:
             reader.close()
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(both: tuple[httpx.Client, str], settings: Settings) -> None:
+    http, _ = both
+    before = http.get("/v1/assets").json()
+    with socket.create_connection((http.base_url.host, http.base_url.port)) as sender:
+        sender.sendall(
+            b"POST /v1/assets HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 100_000
+        )
+        until(lambda: bool(list((settings.home / "scratch").glob("*/upload"))), "it comes in")
+    until(lambda: not list((settings.home / "scratch").glob("*/upload")), "what came is removed")
+    assert http.get("/v1/assets").json() == before
+    assert 'status="499"' in http.get("/metrics").text
 
 
 def test_the_routes_alone_name_every_answer(settings: Settings) -> None:
