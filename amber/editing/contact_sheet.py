@@ -45,7 +45,7 @@ def draw(matches: Sequence[Match], *, title: str, subtitle: str, credit: str = "
     """The sheet.
 
     Args:
-        matches: Best first; their pictures have one size.
+        matches: Best first; all cells have the shape of the first picture.
         title: Of the film.
         subtitle: What the pairs are, in a line.
         credit: Whom the pictures belong to.
@@ -84,8 +84,7 @@ def _draw_match(sheet: Image.Image, corner: tuple[int, int], height: int, rank: 
     x, y = corner
     for number, side in enumerate((match.first, match.second)):
         left = x + number * (_PICTURE_WIDTH + _SEAM)
-        picture = Image.fromarray(side.picture).resize((_PICTURE_WIDTH, height), Image.Resampling.LANCZOS)
-        sheet.paste(picture, (left, y))
+        _paste(sheet, Image.fromarray(side.picture), (left, y, left + _PICTURE_WIDTH, y + height))
         end = pen.textlength(side.time_code, font=_font(17))
         pen.text((left, y + height + 10), side.time_code, font=_font(17), fill=_INK)
         pen.text(
@@ -97,6 +96,16 @@ def _draw_match(sheet: Image.Image, corner: tuple[int, int], height: int, rank: 
     right = x + 2 * _PICTURE_WIDTH + _SEAM
     pen.text((right, y + height + 8), f"{match.score:.3f}", font=_font(20), fill=_ACCENT, anchor="ra")
     _draw_rank(sheet, (x + 12, y + 12), rank)
+
+
+def _paste(sheet: Image.Image, picture: Image.Image, cell: tuple[int, int, int, int]) -> None:
+    """The picture as large as its cell lets it be, in its own shape, with black around."""
+    left, top, right, bottom = cell
+    scale = min((right - left) / picture.width, (bottom - top) / picture.height)
+    size = (round(picture.width * scale), round(picture.height * scale))
+    sheet.paste("black", cell)
+    corner = (left + (right - left - size[0]) // 2, top + (bottom - top - size[1]) // 2)
+    sheet.paste(picture.resize(size, Image.Resampling.LANCZOS), corner)
 
 
 def _draw_rank(sheet: Image.Image, corner: tuple[int, int], rank: int) -> None:

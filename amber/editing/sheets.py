@@ -12,7 +12,7 @@ from amber.editing.originals import clock
 
 
 def write_sheet(matches: MatchCuts, path: Path, told: Told | None = None) -> Path:
-    """Draw the middle frames of all cuts into one PNG file, which appears whole or not at all.
+    """Draw the middle frames of all cuts, without black bars, into one PNG file, which appears whole or not at all.
 
     Raises:
         jasper.errors.MediaError: An encode cannot be read.
@@ -45,6 +45,8 @@ def _picture(matches: MatchCuts, side: Side) -> contact_sheet.Side:
     title = matches.titles[side.asset]
     middle = (side.start + side.end) // 2
     with title.standard.video() as video:
-        picture = video.frames_at(np.array([middle])).data[0]
+        frame = video.frames_at(np.array([middle])).data[0]
+    rows, columns = title.standard.picture(frame.shape[1], frame.shape[0])
+    picture = np.ascontiguousarray(frame[rows, columns])
     several = title.record.title if len(matches.titles) > 1 else ""
     return contact_sheet.Side(picture, side.shot, clock(title.times, title.record.rate, middle), several)

@@ -1,4 +1,4 @@
-"""The contact sheet of the demo."""
+"""A contact sheet of pairs: what is where, and that pictures keep their shape."""
 
 from pathlib import Path
 
@@ -40,3 +40,14 @@ def test_a_sheet_knows_which_feature_it_shows(tmp_path: Path) -> None:
     assert shows(path, "abc")
     assert not shows(path, "abd")
     assert [file.name for file in tmp_path.iterdir()] == ["sheet.png"]
+
+
+def test_a_picture_of_another_shape_keeps_it() -> None:
+    wide, tall = np.full((90, 160, 3), 200, np.uint8), np.full((160, 80, 3), 100, np.uint8)
+    sheet = draw(
+        [Match(Side(wide, 0, "00:00:00:00"), Side(tall, 1, "00:00:01:00"), 0.5)], title="a", subtitle="b"
+    )
+    cell = np.asarray(sheet.crop((48 + 416 + 4, 126, 48 + 416 + 4 + 416, 126 + 234)).convert("L"))
+    bright = np.flatnonzero(cell[117] > 50)
+    assert (bright.min(), bright.max()) == (149, 265), "117 wide in the middle, as high as the cell"
+    assert cell[117, 10] == 0
