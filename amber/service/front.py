@@ -45,6 +45,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 _MOST_PREPARED = 10_000
 #: Requests that take longer are logged, whatever came of them.
 SLOW_SECONDS = 5.0
+#: The status of a request whose client went away, as it is counted.
+GONE = 499
 #: The route of requests that none fits, in metrics.
 NO_ROUTE = "none"
 _WARM_ROUTE = "/v1/assets/{asset}/features/{algorithm}"
@@ -193,7 +195,7 @@ class Front:
         try:
             await self._app(scope, receive, noting)
         except ClientDisconnect:
-            return  # nobody is left to be answered; it counts as status 499
+            told.status = GONE  # nobody is left to be answered
         except Exception as error:  # noqa: BLE001 - the client gets an answer, and the log the rest
             log("request failed", level=logging.ERROR, error=error, request=told.request, path=scope["path"])
             if not told.status:
@@ -201,7 +203,7 @@ class Front:
 
     def _note(self, scope: Scope, told: _Told, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None)
-        status = told.status or 499
+        status = told.status or GONE
         if route is None:
             route = _WARM_ROUTE if told.status in (200, 304) and "amber.caller" in scope else NO_ROUTE
         self._counter(route, scope["method"], status)()
