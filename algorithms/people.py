@@ -3,8 +3,9 @@
 from typing import Annotated
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int64, UInt8
 
+from algorithms.pinned_threads import side_by_side
 from algorithms.shots import Shots
 from algorithms.ssdlite import SIDE, SsdLite
 from algorithms.standard import Standard
@@ -61,18 +62,14 @@ def people(
     """
     if not 0 < min_score <= 1:
         raise SettingError(f"setting 'min_score' of people must be above 0 and at most 1; found {min_score}")
-    import cv2
-
     middle = shots.start + (shots.end - shots.start) // 2
     found: list[tuple[int, int, list[float], float]] = []
     with film.scan() as scan:
         rows, columns = film.picture(scan.width, scan.height)
-        for shot, index in enumerate(middle.tolist()):
-            picture = scan.frames_at([index]).data[0, rows, columns]
-            squeezed = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(
-                np.uint8, copy=False
-            )
-            boxes, scores = network.people(squeezed, min_score)
+        pictures = (_squeezed(scan.frames_at([index]).data[0, rows, columns]) for index in middle.tolist())
+        of_shots = side_by_side(lambda picture: network.people(picture, min_score), pictures)
+        for shot, (boxes, scores) in enumerate(of_shots):
+            index = int(middle[shot])
             found += [
                 (shot, index, box, score) for box, score in zip(boxes.tolist(), scores.tolist(), strict=True)
             ]
@@ -87,3 +84,10 @@ def people(
         bottom=places[:, 2].copy(),
         score=np.array([score for *_, score in found], dtype=np.float32),
     )
+
+
+def _squeezed(picture: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "300 300 3"]:
+    """The picture, whole, at the size of the network's input."""
+    import cv2
+
+    return np.asarray(cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)

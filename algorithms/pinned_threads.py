@@ -1,20 +1,32 @@
-"""A fixed number of threads for a network, as the bytes of what it gives may depend on it."""
+"""A network on several pictures at once, each by one thread: its bytes depend on the number of threads in a call."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
-#: As many as the algorithms that use it say they need.
-THREADS = 2
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+#: Calls that run at once: threads within a call would wait for each other, and badly so on a busy machine.
+_WORKERS = 2
+#: Calls that may wait for their turn.
+_AHEAD = 4
 
 
-@contextmanager
-def pinned_threads() -> Iterator[None]:
-    """Run what is within with two threads of torch, and put back how many there were."""
+def side_by_side(function: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+    """What the function makes of each item, in order; items are taken as it gets to them, so a decoder may give them."""
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
+    waiting: deque[Future[Made]] = deque()
+    threads = torch.get_num_threads()
     try:
-        yield
+        with ThreadPoolExecutor(_WORKERS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)

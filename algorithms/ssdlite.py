@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 
-from algorithms.pinned_threads import pinned_threads
 from algorithms.same_convolution import SameConvolution
 from algorithms.tensorflow_graph import constants
 
@@ -119,7 +118,7 @@ class SsdLite:
         import torch
 
         device = self.stem.weight.device
-        with pinned_threads(), torch.inference_mode():
+        with torch.inference_mode():
             x = torch.from_numpy(picture).to(device).permute(2, 0, 1)[None].float() * (2 / 255) - 1
             maps = self._maps(x.contiguous(memory_format=torch.channels_last))
             offsets = torch.cat([head(m, 4) for head, m in zip(self.box_heads, maps, strict=True)], dim=1)

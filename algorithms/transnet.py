@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from algorithms.pinned_threads import pinned_threads
+from algorithms.pinned_threads import side_by_side
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -131,21 +131,24 @@ class TransNet:
         Pictures are taken as the network gets to them, so they may come from a decoder.
         """
         kept: list[Float32[np.ndarray, "frame 2"]] = [np.zeros((0, 2), np.float32)]
-        count = 0
-        for windows, new in _batches(_windows(pictures), _BATCH[self.hidden[0].device.type]):
-            found = self.probabilities(windows)[: len(new), MARGIN : MARGIN + STEP]
-            kept += [window[:fresh] for window, fresh in zip(found, new, strict=True)]
-            count += sum(new)
+        batches = _batches(_windows(pictures), _BATCH[self.hidden[0].device.type])
+        for middles in side_by_side(self._middles, batches):
+            kept += middles
         both = np.concatenate(kept)
-        assert len(both) == count, "every frame is in the middle of one window"
         return Transitions(middle=both[:, 0].copy(), part=both[:, 1].copy())
+
+    def _middles(self, batch: tuple[Windows, list[int]]) -> list[Float32[np.ndarray, "frame 2"]]:
+        """The probabilities of the frames that are new in the middle of each window."""
+        windows, new = batch
+        found = self.probabilities(windows)[: len(new), MARGIN : MARGIN + STEP]
+        return [window[:fresh] for window, fresh in zip(found, new, strict=True)]
 
     def probabilities(self, windows: Windows) -> Float32[np.ndarray, "n 100 2"]:
         """For each frame of each window, the probability of a middle, and of a part, of a transition."""
         import torch
         from torch.nn.functional import avg_pool2d, linear
 
-        with pinned_threads(), torch.inference_mode():
+        with torch.inference_mode():
             seen = torch.from_numpy(windows).to(self.hidden[0].device)
             n, frames = seen.shape[:2]
             x = seen.reshape(-1, HEIGHT, WIDTH, 3).permute(0, 3, 1, 2).float().div_(255)
