@@ -1,5 +1,7 @@
 """Pairs by outline, by motion and by all three flavours: exact, whatever the blocks and the filters."""
 
+import os
+import tracemalloc
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
@@ -280,3 +282,24 @@ def test_weights_decide_which_list_counts_and_depth_how_many_are_kept() -> None:
     ):
         with pytest.raises(SettingError, match="weights of match_pairs_combined"):
             match_pairs_combined(*lists, **wrong)
+
+
+#: Shots of a large catalogue; what they take beside their vectors does not grow with them.
+SHOTS, WIDTH = (200_000, 64) if os.environ.get("AMBER_SOAK") else (20_000, 64)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_a_catalogue_takes_a_fixed_memory_beside_its_vectors() -> None:
+    vectors = unit(np.random.default_rng(0).standard_normal((SHOTS, WIDTH), dtype=np.float32))
+    vectors[-1] = vectors[7]
+    tracemalloc.start()
+    scorer = Cosines(vectors, vectors)
+    own_bytes = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    best = best_pairs.best_pairs(scorer, 1000, upper=True)
+    peak_bytes = tracemalloc.get_traced_memory()[1] - own_bytes
+    tracemalloc.stop()
+    print(f"{SHOTS:,} shots: {peak_bytes / 1e6:.0f} MB beside the vectors")
+    assert (best.a[0], best.b[0]) == (7, SHOTS - 1) and len(best.scores) == 1000
+    assert peak_bytes < 40e6
