@@ -72,11 +72,11 @@ def test_drop_frame_keeps_to_the_clock(frames: int) -> None:
     assert abs(told - float(frames / TAPE)) < 0.1
 
 
-def test_a_whole_hour_of_drop_frame_misses_no_number_but_those_that_are_skipped() -> None:
-    codes = {Counting(TAPE, True).code(frames) for frames in range(107892)}
+def test_twenty_minutes_of_drop_frame_miss_no_number_but_those_that_are_skipped() -> None:
+    codes = {Counting(TAPE, True).code(frames) for frames in range(35964)}
     wanted = {
         f"00:{minute:02}:{second:02};{frame:02}"
-        for minute in range(60)
+        for minute in range(20)
         for second in range(60)
         for frame in range(30)
         if second or frame > 1 or minute % 10 == 0
