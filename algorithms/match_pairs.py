@@ -1,7 +1,9 @@
 """Pairs of shots that would make a match cut, by the likeness of their middle frames."""
 
 from collections.abc import Sequence
+from typing import Literal
 
+from algorithms.approximate_pairs import approximate_pairs
 from algorithms.best_pairs import Cosines, best_pairs
 from algorithms.duplicate_groups import DuplicateGroups
 from algorithms.pair_filters import PairFilters, require_positive
@@ -35,6 +37,7 @@ def match_pairs(
     apart_seconds: float = 0.0,
     other_title_only: bool = False,
     duplicate_cosine: float | None = None,
+    search: Literal["exact", "approximate"] = "exact",
 ) -> MatchPairs:
     """The `depth` most similar pairs of shots that are long enough and repeat no other shot.
 
@@ -48,6 +51,7 @@ def match_pairs(
         apart_seconds: Between two shots of one title at least this much lies.
         other_title_only: Leave out pairs within one title.
         duplicate_cosine: Leave out pairs, of two titles too, whose middle frames are this similar: near-duplicates.
+        search: `approximate` looks at the neighbours that an index finds, and needs faiss (`amber[index]`).
 
     Raises:
         SettingError: `depth` is not positive, or another setting contradicts itself.
@@ -65,6 +69,10 @@ def match_pairs(
     if other_title_only and shots.is_self:
         a = b = a[:0]
     vectors = embeddings.first.vectors[a]
-    scorer = Cosines(vectors, vectors if shots.is_self else embeddings.second.vectors[b])
-    best = best_pairs(scorer, depth, upper=shots.is_self, barred=filters.barred(shots, embeddings, a, b))
+    others = vectors if shots.is_self else embeddings.second.vectors[b]
+    bars = filters.barred(shots, embeddings, a, b)
+    if search == "approximate":
+        best = approximate_pairs(vectors, others, depth, upper=shots.is_self, bars=bars)
+    else:
+        best = best_pairs(Cosines(vectors, others), depth, upper=shots.is_self, barred=bars)
     return as_table(MatchPairs, shots, a, b, best)

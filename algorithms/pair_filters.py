@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from algorithms.best_pairs import Barred
 from algorithms.cosine import cosines, exact_rows
 from algorithms.duplicate_groups import DuplicateGroups
 from algorithms.shot_embeddings import ShotEmbeddings
@@ -55,12 +54,12 @@ class PairFilters:
         embeddings: Pair[ShotEmbeddings],
         a: Int64[np.ndarray, " n"],
         b: Int64[np.ndarray, " m"],
-    ) -> Barred | None:
+    ) -> "Bars | None":
         """Which pairs of these shots of two titles (or of one) may not stand; None if all may."""
         apart = self.apart_seconds if shots.is_self else 0.0
         if apart <= 0 and self.duplicate_cosine is None:
             return None
-        bars = _Bars(
+        return Bars(
             ends=shots.first.end_seconds[a],
             starts=shots.second.start_seconds[b],
             apart_seconds=apart,
@@ -68,11 +67,10 @@ class PairFilters:
             rows_b=None if self.duplicate_cosine is None else exact_rows(embeddings.second.vectors[b]),
             duplicate_cosine=np.float32(self.duplicate_cosine or 0),
         )
-        return bars.between
 
 
 @dataclass(frozen=True)
-class _Bars:
+class Bars:
     """What bars a pair."""
 
     ends: Float64[np.ndarray, " n"]
@@ -82,7 +80,7 @@ class _Bars:
     rows_b: Float64[np.ndarray, "m d"] | None
     duplicate_cosine: np.float32
 
-    def between(self, rows: slice, columns: slice) -> Bool[np.ndarray, "rows columns"]:
+    def __call__(self, rows: slice, columns: slice) -> Bool[np.ndarray, "rows columns"]:
         """The pairs of two runs of shots that are too near in time, or near-duplicates."""
         barred: Bool[np.ndarray, "rows columns"] = (
             self.starts[None, columns] - self.ends[rows, None] < self.apart_seconds
@@ -91,6 +89,18 @@ class _Bars:
             barred[:] = False
         if self.rows_a is not None and self.rows_b is not None:
             likeness: Float32[np.ndarray, "rows columns"] = cosines(self.rows_a[rows], self.rows_b[columns])
+            barred |= likeness >= self.duplicate_cosine
+        return barred
+
+    def of_pairs(
+        self, a: Int64[np.ndarray, " pair"], b: Int64[np.ndarray, " pair"]
+    ) -> Bool[np.ndarray, " pair"]:
+        """The same of pairs of rows and columns."""
+        barred = np.zeros(len(a), np.bool_)
+        if self.apart_seconds > 0:
+            barred |= self.starts[b] - self.ends[a] < self.apart_seconds
+        if self.rows_a is not None and self.rows_b is not None:
+            likeness = np.einsum("pd,pd->p", self.rows_a[a], self.rows_b[b]).astype(np.float32)
             barred |= likeness >= self.duplicate_cosine
         return barred
 

@@ -64,6 +64,7 @@ def test_settings_have_their_documented_defaults() -> None:
         "match_pairs.apart_seconds": 0.0,
         "match_pairs.other_title_only": False,
         "match_pairs.duplicate_cosine": None,
+        "match_pairs.search": "exact",
         "shots_transnet.threshold": 0.5,
         "shots_transnet.short_seconds": 0.5,
         "motion.flow": "dis",

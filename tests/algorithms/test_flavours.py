@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms import best_pairs
+from algorithms.approximate_pairs import approximate_pairs
 from algorithms.best_pairs import Cosines, Overlaps
 from algorithms.cosine import cosines, exact_rows
 from algorithms.mask_grid import packed
@@ -303,3 +304,34 @@ def test_a_catalogue_takes_a_fixed_memory_beside_its_vectors() -> None:
     print(f"{SHOTS:,} shots: {peak_bytes / 1e6:.0f} MB beside the vectors")
     assert (best.a[0], best.b[0]) == (7, SHOTS - 1) and len(best.scores) == 1000
     assert peak_bytes < 40e6
+
+
+@given(
+    seed=st.integers(0, 1000),
+    alone=st.booleans(),
+    apart_seconds=st.sampled_from([0.0, 6.0]),
+    like=st.sampled_from([None, 0.95]),
+)
+@settings(max_examples=15, deadline=None)
+def test_an_index_that_sees_everything_finds_what_scoring_every_pair_finds(
+    seed: int, alone: bool, apart_seconds: float, like: float | None
+) -> None:
+    one = Title("a", seed, 12)
+    other = one if alone else Title("b", seed + 1, 9)
+    filters = {"depth": 30, "apart_seconds": apart_seconds, "duplicate_cosine": like}
+    assert rows(embedding(one, other, search="approximate", **filters)) == rows(
+        embedding(one, other, **filters)
+    )
+
+
+def test_an_approximate_index_finds_most_of_the_best_pairs() -> None:
+    random = np.random.default_rng(2)
+    kinds = random.standard_normal((150, 256))
+    vectors = unit(kinds[random.integers(0, 150, 3000)] + 0.7 * random.standard_normal((3000, 256)))
+    exact = best_pairs.best_pairs(Cosines(vectors, vectors), 500, upper=True)
+    found = approximate_pairs(vectors, vectors, 500, upper=True, bars=None)
+    pairs = [set(zip(one.a.tolist(), one.b.tolist(), strict=True)) for one in (exact, found)]
+    recall = len(pairs[0] & pairs[1]) / 500
+    print(f"recall {recall:.3f}")
+    assert recall >= 0.95
+    assert (found.a < found.b).all()
