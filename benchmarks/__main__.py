@@ -14,6 +14,7 @@ from benchmarks import (
     encoded_job,
     long_film,
     naming,
+    pair_search,
     planning,
     planning_remote,
     service,
@@ -36,9 +37,10 @@ NAMES = (
     "service",
 )
 #: Need no film.
-WITHOUT_FILM = {"planning", "planning_remote", "service", "warm_remote"}
-#: Takes a quarter of an hour, so it is run where it is asked for by name.
+WITHOUT_FILM = {"pair_search", "planning", "planning_remote", "service", "warm_remote"}
+#: Take a quarter of an hour each, so they are run where they are asked for by name.
 LONG = "long_film"
+PAIRS = "pair_search"
 
 
 def main() -> None:
@@ -47,8 +49,8 @@ def main() -> None:
     parser.add_argument(
         "name",
         nargs="*",
-        choices=[[], *NAMES, LONG],
-        help=f"{', '.join((*NAMES, LONG))}; all but the last, unless given",
+        choices=[[], *NAMES, LONG, PAIRS],
+        help=f"{', '.join((*NAMES, LONG, PAIRS))}; all but the last two, unless given",
     )
     parser.add_argument("--film", type=Path, help="your own film; RESULTS.md is then left as it is")
     parser.add_argument("--rounds", type=int, default=3, help="alternated runs")
@@ -90,6 +92,8 @@ def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) ->
             yield naming.measure(film, max(rounds, 5))
         if "planning" in chosen:
             yield planning.measure_somewhere(keys, rounds)
+        if PAIRS in chosen:
+            yield pair_search.measure(rounds)
         if LONG in chosen:
             yield long_film.measure(film)
 
