@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,7 @@ class SsdLite:
         """The boxes of the people in an RGB picture and how sure each is, 0 to 1, the surest first."""
         offsets, scores = self.raw(picture)
         likely = np.flatnonzero(scores >= min_score)
-        boxes = decode(offsets[likely], ANCHORS[likely])
+        boxes = decode(offsets[likely], _anchors()[likely])
         kept = suppress(boxes, scores[likely])
         return np.clip(boxes[kept], 0, 1), scores[likely][kept]
 
@@ -145,6 +146,7 @@ class SsdLite:
         return maps
 
 
+@cache
 def _anchors() -> Boxes:
     """The boxes that are expected, as middle (down, right) and size (height, width), in the order of the heads."""
     found = []
@@ -161,9 +163,6 @@ def _anchors() -> Boxes:
                     (down, right, scale / np.sqrt(ratio), scale * np.sqrt(ratio)) for scale, ratio in kinds
                 ]
     return np.array(found)
-
-
-ANCHORS = _anchors()
 
 
 def decode(offsets: Float64[np.ndarray, "box 4"], anchors: Boxes) -> Boxes:
