@@ -8,17 +8,8 @@ from tests.acceptance.command import Command
 
 #: Each takes longer to load than a warm ask may take in all.
 HEAVY = {"torch", "cv2", "av", "scenedetect", "alembic"}
-#: What only the service and its client need.
-OF_THE_SERVICE = {
-    "fastapi",
-    "starlette",
-    "uvicorn",
-    "httpx",
-    "pydantic",
-    "prometheus_client",
-    "anyio",
-    "asyncio",
-}
+#: What only the service and its client need. (The parser of commands brings pydantic, and jaxtyping asyncio.)
+OF_THE_SERVICE = {"fastapi", "starlette", "uvicorn", "httpx", "prometheus_client", "anyio"}
 
 
 @pytest.mark.parametrize("command", [("get", "match_pairs"), ("get", "standard"), ("plan", "match_pairs")])
