@@ -16,8 +16,9 @@ from amber.engine.texts import json_text
 from amber.errors import AssetNotFoundError, LocationRefusedError, TooLargeError, UsageError
 from amber.service import models
 from amber.service.context import Reader, Service, TheService, Writer, body_of, json_body
-from amber.service.problems import problems
+from amber.service.problems import RefusedError, problems
 from amber.store.protocol import AssetRecord
+from jasper.errors import MediaError
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
 
@@ -59,6 +60,10 @@ async def post_asset(
         body = await body_of(request, models.LocationBody)
         path = readable(body.uri, service.settings.media_roots)
         done = await service.run_ingest(lambda: ingest(service.amber.store, path, title=body.title))
+    elif media_type.startswith("multipart/"):
+        raise RefusedError(
+            415, "No forms", f"found {media_type}; send the file itself, as curl --data-binary @film.mp4 does"
+        )
     else:
         done = await _upload(request, service, title)
     assert done.asset is not None, "what was ingested has an asset"
@@ -231,7 +236,10 @@ async def _upload(request: Request, service: Service, title: str | None) -> Inge
         if not size:
             raise UsageError("the upload has no bytes; send a media file, or JSON with a `uri`")
         digest = hasher.hexdigest()
-        return await service.run_ingest(lambda: keep_upload(store, path, digest, title=title))
+        try:
+            return await service.run_ingest(lambda: keep_upload(store, path, digest, title=title))
+        except MediaError as error:  # where it lies meanwhile is nobody's business
+            raise type(error)(str(error).replace(repr(str(path)), "the upload")) from error
 
 
 def _known(service: Service, asset: str) -> AssetRecord:

@@ -33,6 +33,12 @@ def events(text: str) -> list[tuple[int, str, Any]]:
     return found
 
 
+def test_a_form_is_refused_with_what_to_send_instead(http: httpx.Client, clip: Path) -> None:
+    answer = http.post("/v1/assets", files={"file": clip.read_bytes()})
+    assert answer.status_code == 415
+    assert "--data-binary" in answer.json()["detail"]
+
+
 def test_an_upload_is_new_and_then_known(http: httpx.Client, clip: Path) -> None:
     data = clip.read_bytes()
     first = http.post("/v1/assets", content=data, params={"title": "grey"})
@@ -52,6 +58,7 @@ def test_what_is_no_media_is_not_recorded(http: httpx.Client) -> None:
         answer = http.post("/v1/assets", content=content)
         assert (answer.status_code, answer.json()["error"]) == (422, error)
         assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["detail"].startswith("the upload ")  # and not where it lay
     assert http.get("/v1/assets").json() == {"assets": [], "next_after": None}
 
 
