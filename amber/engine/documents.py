@@ -249,7 +249,8 @@ def job_document(job: "Job") -> dict[str, Any]:
         "done": told.done,
         "total": told.total,
         "unit": told.unit,
-        "steps_done": told.steps_done,
+        # The last steps may have been too quick to be told one by one.
+        "steps_done": told.steps_total if state == "ready" else told.steps_done,
         "steps_total": told.steps_total,
         "eta_seconds": told.remaining_seconds if state == "running" else None,
         "feature": job.recipe or None,

@@ -70,6 +70,7 @@ def test_a_missing_feature_is_a_job_which_leads_to_it(http: httpx.Client, asset:
     told = events(http.get(f"{job}/events").text)
     assert [number for number, _, _ in told] == sorted({number for number, _, _ in told})
     assert told[-1][1] == "ready" and told[-1][2]["computed"][-1]["algorithm"] == "scaled"
+    assert told[-1][2]["steps_done"] == told[-1][2]["steps_total"] == 2
     late = events(http.get(f"{job}/events", headers={"Last-Event-ID": str(told[-1][0] - 1)}).text)
     assert late == told[-1:]
     assert http.get(f"{job}/events", headers={"Last-Event-ID": str(told[-1][0])}).text == ""
