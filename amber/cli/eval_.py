@@ -26,6 +26,8 @@ FolderArgument = Annotated[
 def evaluate() -> None:
     """Score what was found against what is true.
 
+    Each of them takes `--json`.
+
     Example: `amber eval boundaries truth.txt found.txt --tolerance 2`
     """
     # Many small matrices: more threads than one wait for each other most of the time.
@@ -42,6 +44,8 @@ def boundaries(
     json: JsonOption = False,
 ) -> None:
     """Precision, recall and F1 of shot boundaries: files with a frame index a line.
+
+    Each of them takes `--json`.
 
     Example: `amber eval boundaries truth.txt found.txt --tolerance 2`
     """

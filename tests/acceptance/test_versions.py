@@ -35,7 +35,7 @@ def shots_even(film: Standard, *, frames: int = 24) -> EvenShots:
 '''
 
 #: `duplicate_groups` that finds every shot to repeat the first.
-_ALL_ALIKE = {"duplicate_groups": ("first_shot=first_shot", "first_shot=0 * first_shot")}
+_ALL_ALIKE = {"duplicate_groups": ("first_shot=first_similar", "first_shot=0 * first_similar")}
 
 
 def test_a_raised_version_with_equal_bytes_links_what_depends_on_it(

@@ -105,7 +105,7 @@ def test_every_error_is_a_media_error_with_a_sentence_of_its_own() -> None:
         for error in vars(jasper.errors).values()
         if isinstance(error, type) and issubclass(error, MediaError)
     ]
-    assert len(errors) == 23
+    assert len(errors) == 24
     for error in errors:
         assert str(error()) == (error.__doc__ or "").strip() != ""
         assert str(error("what happened")) == "what happened"
@@ -123,7 +123,7 @@ def test_importing_jasper_loads_no_decoder() -> None:
 def test_the_package_says_what_it_has() -> None:
     for name in jasper.__all__:
         assert getattr(jasper, name) is not None
-    with pytest.raises(AttributeError, match="it has: Frame, FrameBatch"):
+    with pytest.raises(AttributeError, match="it has: Counting, Frame, FrameBatch"):
         jasper.no_such_thing  # noqa: B018
 
 
