@@ -138,7 +138,7 @@ def _brute_force(
         if one is other and (a >= b or given_settings["other_title_only"]):
             continue
         between = other.shots.start_seconds[b] - one.shots.end_seconds[a]
-        if one is other and between < given_settings["apart_seconds"]:
+        if one is other and between < (given_settings["apart_seconds"] or -np.inf):
             continue
         like = given_settings["duplicate_cosine"]
         if like is not None and _by_vector(one, a, other, b) >= np.float32(like):
