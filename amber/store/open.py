@@ -10,7 +10,6 @@ from amber.store.blobs import FileBlobs, MemoryBlobs
 from amber.store.cache import CachedBlobs
 from amber.store.connections import Database
 from amber.store.copies import Copies
-from amber.store.memory import MemoryCatalog
 from amber.store.protocol import Blobs, Store
 from amber.store.redis_link import RedisLink, RedisWire
 from amber.store.sqlite_connections import Connections
@@ -110,6 +109,8 @@ def open_blobs(home: Path, url: str = "", copies_bytes: int = COPIES_BYTES) -> B
 
 def memory_store() -> Store:
     """A store in memory, and a scratch folder that is removed with it."""
+    from amber.store.memory import MemoryCatalog  # here, as other stores shall not wait for it
+
     folder = tempfile.TemporaryDirectory(prefix="amber-")
     scratch = Path(folder.name) / "scratch"
     return Store(MemoryCatalog(), MemoryBlobs(folder, scratch), scratch)
