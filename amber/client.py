@@ -1,6 +1,5 @@
 """`Amber`: the Python entry, embedded in the calling process."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,8 @@ from amber.engine.events import Listener, silent
 from amber.engine.ingest import AssetName, Ingested, Progress, ingest, media_files, try_ingest
 from amber.engine.jobs import find_job
 from amber.engine.lineage import Lineage, lineage
-from amber.errors import AmbiguousAssetError, AssetNotFoundError
+from amber.engine.names import find_asset
+from amber.errors import AssetNotFoundError
 from amber.plan import Plan
 from amber.registry import Registry, load_algorithms
 from amber.settings import Settings
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from amber.editing.cuts import Cut
     from amber.editing.matching import MatchCuts, Shown
     from amber.editing.originals import Original
-
-_HASH = re.compile("[0-9a-f]{64}")
 
 
 class Amber:
@@ -120,15 +118,9 @@ class Amber:
         if isinstance(name, AssetRecord):
             return name
         if isinstance(name, str):
-            known = self.store.catalog.asset(name) if _HASH.fullmatch(name) else None
-            found = [known] if known else self.store.catalog.find_assets(name)
-            if len(found) == 1:
-                return found[0]
-            if found:
-                listed = ", ".join(f"{record.asset[:12]} ({record.title})" for record in found[:5])
-                raise AmbiguousAssetError(
-                    f"{len(found)} assets are called {name!r}: {listed}; say more digits of the hash"
-                )
+            found = find_asset(self.store.catalog, name)
+            if found is not None:
+                return found
         if Path(name).is_file():
             return self.ingest(name, progress=progress)
         raise AssetNotFoundError(

@@ -15,11 +15,11 @@ from amber.engine.engine import State
 from amber.engine.events import Listener, StepEvent, silent
 from amber.engine.ingest import AssetName, Ingested, Progress, media_files
 from amber.engine.lineage import Lineage
+from amber.engine.names import ambiguous
 from amber.engine.values import Value
 from amber.errors import (
     AlgorithmNotFoundError,
     AmberError,
-    AmbiguousAssetError,
     AssetNotFoundError,
     DeclarationError,
     JobNotFoundError,
@@ -124,10 +124,7 @@ class RemoteAmber:
         if len(found) == 1:
             return _asset(found[0])
         if found:
-            listed = ", ".join(f"{one['asset'][:12]} ({one['title']})" for one in found[:5])
-            raise AmbiguousAssetError(
-                f"{len(found)} assets are called {name!r}: {listed}; say more digits of the hash"
-            )
+            raise ambiguous(str(name), [(one["asset"], one["title"]) for one in found])
         if Path(name).is_file():
             return self.ingest(name, progress=progress)
         raise AssetNotFoundError(

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from typing import Annotated
 
 import typer
@@ -35,20 +34,25 @@ def serve(
 
     Example: `amber serve --port 8000`
     """
+    from amber.client import Amber
+    from amber.engine.scratch import scratch_folder
+    from amber.service.auth import check_host
     from amber.settings import Settings
 
     settings = Settings.read()
-    with tempfile.TemporaryDirectory(prefix="amber-metrics-") as folder:
+    check_host(host, settings)
+    with Amber.open(settings=settings) as amber, scratch_folder(amber.store.scratch) as folder:
         # Read when prometheus_client is imported: through this folder the service and its worker add up what they count.
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
-        from amber.client import Amber
-        from amber.service.serve import Serving, check_host
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
+        from amber.service.serve import Serving
         from amber.service.serve import serve as run
 
-        check_host(host, settings)
-        with Amber.open(settings=settings) as amber:
-            how = Serving(host, port, 0 if no_worker else jobs, grace)
-            run(amber, settings, how, told=_emit if json else None)
+        run(
+            amber,
+            settings,
+            Serving(host, port, 0 if no_worker else jobs, grace),
+            told=_emit if json else None,
+        )
 
 
 def _emit(url: str) -> None:

@@ -22,6 +22,8 @@ class StepEvent:
     unit: str = ""
     #: For `computed`: wall seconds.
     seconds: float = 0.0
+    #: For `started`: whether a worker that died or stood still was at it before.
+    taken_over: bool = False
     #: For `hit` and `linked`: what computing it took once, and the bytes that are not made again.
     saved_seconds: float = 0.0
     saved_bytes: int = 0

@@ -232,7 +232,7 @@ class Run:
             if self._final_failure(task) is not None:
                 return None
             lost = before.value.sha256 if before is not None else None
-            self._listener(StepEvent(task.step, "started"))
+            self._listener(StepEvent(task.step, "started", taken_over=lease.taken_over))
             try:
                 made = compute(
                     task, self._shop.store, self._shop.values, self._shop.source, self._reporter(task.step)

@@ -39,7 +39,7 @@ def _made(scratch: Path) -> tuple[Path, int]:
 
 def _sweep(scratch: Path) -> None:
     """Remove the folders that nobody holds."""
-    for folder in scratch.iterdir():
+    for folder in scratch.glob("*-*"):
         lock = _locked(folder) if folder.is_dir() else None
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)

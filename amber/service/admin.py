@@ -1,6 +1,7 @@
 """What only an administrator may do: disown, take down, and let failures be tried again."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -13,11 +14,12 @@ from amber.engine.invalidate import (
     undo_plan,
 )
 from amber.engine.kept_plans import plan_document
+from amber.engine.names import is_hash
 from amber.engine.texts import json_text
-from amber.errors import AssetNotFoundError, PlanStateError, UsageError
+from amber.errors import PlanStateError, UsageError
 from amber.service import models
 from amber.service.auth import Caller
-from amber.service.context import Admin, Service, TheService, body_of, json_body
+from amber.service.context import Admin, Service, TheService, body_of, json_body, named_asset
 from amber.service.problems import problems
 from amber.store.protocol import KeptPlan
 
@@ -41,26 +43,22 @@ async def post_invalidate(
 ) -> Response:
     """With a `reason`, a plan of what that covers; with its `plan_id`, the plan is applied, unless the world has drifted."""
     body = await body_of(request, models.InvalidateBody)
+    store = service.amber.store
 
     def planned() -> KeptPlan:
-        store = service.amber.store
-        target = named_version(service.amber.registry, store, f"{algorithm}@{version}")
-        if body.plan_id is not None:
-            _check_covers(service, body.plan_id, target)
-            return apply_plan(store, body.plan_id, action="invalidate", who=_who(caller)).plan
-        for asset in body.assets:
-            _check_known(service, asset)
         return plan_invalidation(
             store,
-            target,
-            assets=body.assets,
+            named_version(service.amber.registry, store, f"{algorithm}@{version}"),
+            assets=[named_asset(service, asset).asset for asset in body.assets],
             with_dependants=body.with_dependants,
             reason=body.reason or "",
             who=_who(caller),
         )
 
-    _check_one(body.plan_id, body.reason)
-    return _json(plan_document(await service.run(planned)))
+    def check(plan_id: str) -> None:
+        _check_covers(service, plan_id, algorithm, version)
+
+    return await _plan_or_apply(service, caller, body, "invalidate", planned, check)
 
 
 @router.post(
@@ -76,8 +74,7 @@ async def post_restore(
     body = await body_of(request, models.RestoreBody)
 
     def undone() -> KeptPlan:
-        target = named_version(service.amber.registry, service.amber.store, f"{algorithm}@{version}")
-        _check_covers(service, body.plan_id, target)
+        _check_covers(service, body.plan_id, algorithm, version)
         return undo_plan(service.amber.store, body.plan_id, who=_who(caller))
 
     return _json(plan_document(await service.run(undone)))
@@ -92,18 +89,19 @@ async def post_restore(
 async def post_forget(request: Request, service: TheService, caller: Admin, asset: str) -> Response:
     """With a `reason`, a plan of what goes; with its `plan_id` it goes, for good: features, files, uploads and jobs."""
     body = await body_of(request, models.ForgetBody)
+    store = service.amber.store
 
     def planned() -> KeptPlan:
-        store = service.amber.store
-        if body.plan_id is not None:
-            if store.catalog.plan(body.plan_id).detail.get("asset") != asset:
-                raise PlanStateError(f"plan {body.plan_id} is not of taking down asset {asset[:16]}…")
-            return apply_plan(store, body.plan_id, action="forget", who=_who(caller)).plan
-        _check_known(service, asset)
-        return plan_forget(store, asset, reason=body.reason or "", who=_who(caller))
+        return plan_forget(
+            store, named_asset(service, asset).asset, reason=body.reason or "", who=_who(caller)
+        )
 
-    _check_one(body.plan_id, body.reason)
-    return _json(plan_document(await service.run(planned)))
+    def check(plan_id: str) -> None:
+        doomed = store.catalog.plan(plan_id).detail.get("asset")
+        if doomed != (asset if is_hash(asset) else named_asset(service, asset).asset):
+            raise PlanStateError(f"plan {plan_id} is not of taking down asset {asset[:16]}…")
+
+    return await _plan_or_apply(service, caller, body, "forget", planned, check)
 
 
 @router.post(
@@ -124,26 +122,49 @@ async def post_retry(request: Request, service: TheService, caller: Admin) -> Re
     return _json({"forgotten": await service.run(forget)})
 
 
-def _check_one(plan_id: str | None, reason: str | None) -> None:
-    if (plan_id is None) == (reason is None):
+async def _plan_or_apply(
+    service: Service,
+    caller: Caller,
+    body: models.InvalidateBody | models.ForgetBody,
+    action: Literal["invalidate", "forget"],
+    planned: Callable[[], KeptPlan],
+    check: Callable[[str], None],
+) -> Response:
+    """Make a plan, if a reason is given for it; or apply the one that is named, if it is of what the path names.
+
+    Args:
+        service: What all routes share.
+        caller: Who asks.
+        body: A reason, or the id of a plan.
+        action: What the plan does.
+        planned: Makes the plan.
+        check: Raises if a plan is of something else.
+
+    Raises:
+        UsageError: Both are given, or neither.
+    """
+    if (body.plan_id is None) == (body.reason is None):
         raise UsageError("say a reason, which makes a plan, or the plan_id of one, which applies it")
 
+    def applied(plan_id: str) -> KeptPlan:
+        check(plan_id)
+        return apply_plan(service.amber.store, plan_id, action=action, who=_who(caller)).plan
 
-def _check_covers(service: Service, plan_id: str, target: tuple[str, str]) -> None:
+    plan_id = body.plan_id
+    plan = await service.run(planned if plan_id is None else lambda: applied(plan_id))
+    return _json(plan_document(plan))
+
+
+def _check_covers(service: Service, plan_id: str, algorithm: str, version: str) -> None:
     """See that a plan disowns that version, so that a mistaken path does nothing.
 
     Raises:
         PlanNotFoundError, PlanStateError: There is no such plan, or it is of something else.
     """
+    target = named_version(service.amber.registry, service.amber.store, f"{algorithm}@{version}")
     plan = service.amber.store.catalog.plan(plan_id)
     if plan.action != "invalidate" or target not in [(one.algorithm, one.version) for one in plan.doomed]:
         raise PlanStateError(f"plan {plan_id} disowns nothing of {'@'.join(target)}")
-
-
-def _check_known(service: Service, asset: str) -> None:
-    is_hash = len(asset) == 64 and not set(asset) - set("0123456789abcdef")
-    if not is_hash or service.amber.store.catalog.asset(asset) is None:
-        raise AssetNotFoundError(f"no asset {asset[:70]!r} is recorded; GET /v1/assets lists what there is")
 
 
 def _who(caller: Caller) -> str:

@@ -15,7 +15,7 @@ from amber.engine.scratch import scratch_folder
 from amber.engine.texts import json_text
 from amber.errors import AssetNotFoundError, LocationRefusedError, TooLargeError, UsageError
 from amber.service import models
-from amber.service.context import Reader, Service, TheService, Writer, body_of, json_body
+from amber.service.context import Reader, Service, TheService, Writer, body_of, json_body, named_asset
 from amber.service.problems import RefusedError, problems
 from amber.store.protocol import AssetRecord
 from jasper.errors import MediaError
@@ -67,7 +67,7 @@ async def post_asset(
     else:
         done = await _upload(request, service, title)
     assert done.asset is not None, "what was ingested has an asset"
-    record = await service.run(lambda: _known(service, done.asset or ""))
+    record = await service.run(lambda: named_asset(service, done.asset or ""))
     document = {**asset_document(record), "state": done.state}
     headers = {"Location": f"/v1/assets/{record.asset}"}
     status = 201 if done.state == "new" else 200
@@ -116,8 +116,8 @@ async def get_asset(service: TheService, caller: Reader, asset: str) -> Response
     """What is known of it, and where it was seen."""
 
     def shown() -> dict[str, Any]:
-        record = _known(service, asset)
-        document = shown_document(record, service.amber.store.catalog.locations(asset), ())
+        record = named_asset(service, asset)
+        document = shown_document(record, service.amber.store.catalog.locations(record.asset), ())
         del document["features"]
         return document
 
@@ -135,11 +135,11 @@ async def patch_asset(request: Request, service: TheService, caller: Writer, ass
     body = await body_of(request, models.LabelBody)
 
     def labelled() -> AssetRecord:
-        _known(service, asset)
-        service.amber.store.catalog.set_labels(asset, body.labels)
+        catalog, found = service.amber.store.catalog, named_asset(service, asset)
+        catalog.set_labels(found.asset, body.labels)
         if body.title is not None:
-            service.amber.store.catalog.set_title(asset, body.title)
-        return _known(service, asset)
+            catalog.set_title(found.asset, body.title)
+        return named_asset(service, found.asset)
 
     return _json(asset_document(await service.run(labelled)))
 
@@ -159,8 +159,7 @@ async def list_features(
     """Alone or together with others, newest first."""
 
     def listed() -> list[Any]:
-        _known(service, asset)
-        return service.amber.store.catalog.features(asset)
+        return service.amber.store.catalog.features(named_asset(service, asset).asset)
 
     found = await service.run(listed)
     page = found[after : after + limit]
@@ -240,14 +239,6 @@ async def _upload(request: Request, service: Service, title: str | None) -> Inge
             return await service.run_ingest(lambda: keep_upload(store, path, digest, title=title))
         except MediaError as error:  # where it lies meanwhile is nobody's business
             raise type(error)(str(error).replace(repr(str(path)), "the upload")) from error
-
-
-def _known(service: Service, asset: str) -> AssetRecord:
-    is_hash = len(asset) == 64 and not set(asset) - set("0123456789abcdef")
-    record = service.amber.store.catalog.asset(asset) if is_hash else None
-    if record is None:
-        raise AssetNotFoundError(f"no asset {asset[:70]!r} is recorded; GET /v1/assets lists what there is")
-    return record
 
 
 def _json(document: Any) -> Response:

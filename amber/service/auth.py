@@ -1,12 +1,14 @@
 """Who may do what: access tokens, and how many requests a caller may send."""
 
+import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from amber.errors import BusyError, ScopeError, TokenRefusedError
+from amber.errors import BusyError, ConfigurationError, ScopeError, TokenRefusedError
+from amber.settings import Settings
 from amber.store.tokens import SCOPES, Scope, Token, TokenCatalog, is_secret_of, parts
 
 #: Tells the time.
@@ -53,6 +55,25 @@ class Guard(Protocol):
             TokenRefusedError: The service wants a token, and this is none that it knows.
             BusyError: The caller sends more requests than it may.
         """
+
+
+def check_host(host: str, settings: Settings) -> None:
+    """See that only this machine reaches a service that lets everybody in.
+
+    Raises:
+        ConfigurationError: Others would, too.
+    """
+    if settings.auth != "token" and not _is_loopback(host):
+        raise ConfigurationError(
+            f"to serve on {host}, beyond this machine, set AMBER_AUTH=token and make a token with `amber token create`"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class OpenGuard:

@@ -12,12 +12,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ValidationError
 
 from amber.client import Amber
-from amber.errors import BusyError, TooLargeError, UsageError
+from amber.engine.names import find_asset
+from amber.errors import AssetNotFoundError, BusyError, TooLargeError, UsageError
 from amber.service.auth import Caller, Guard
 from amber.service.hub import JobHub
 from amber.service.problems import RefusedError
 from amber.service.representations import Representations
 from amber.settings import Settings
+from amber.store.protocol import AssetRecord
 from amber.store.tokens import Scope
 
 T = TypeVar("T")
@@ -91,6 +93,21 @@ def caller_of(scope: Scope) -> Callable[..., Any]:
         return known
 
     return caller
+
+
+def named_asset(service: Service, name: str) -> AssetRecord:
+    """The asset that a path names, by its hash, six digits or more of it, or its title; plain code, run in threads.
+
+    Raises:
+        AssetNotFoundError, AmbiguousAssetError: None fits, or several do.
+    """
+    found = find_asset(service.amber.store.catalog, name)
+    if found is None:
+        raise AssetNotFoundError(
+            f"no asset {name[:70]!r} is recorded; a path names a hash, six digits or more of one, or a title; "
+            "GET /v1/assets lists what there is"
+        )
+    return found
 
 
 def address_of(scope: Any) -> str:

@@ -14,6 +14,7 @@ from amber.engine.ask import Ask
 from amber.engine.claims import JOBS
 from amber.engine.documents import job_document, lineage_document, settings_document
 from amber.engine.lineage import lineage
+from amber.engine.names import is_hash
 from amber.engine.orders import job_of
 from amber.engine.texts import json_text
 from amber.errors import (
@@ -25,7 +26,7 @@ from amber.errors import (
     UsageError,
     VersionNotFoundError,
 )
-from amber.service import models
+from amber.service import metrics, models
 from amber.service.auth import Caller
 from amber.service.context import (
     Reader,
@@ -34,6 +35,7 @@ from amber.service.context import (
     asker_of,
     body_of,
     json_body,
+    named_asset,
     read_body,
     said_of,
     wait_of,
@@ -77,6 +79,10 @@ FEATURE_ANSWERS: dict[int | str, dict[str, Any]] = {
         },
         "headers": {
             "ETag": {"description": "Digest of the value, format and page.", "schema": {"type": "string"}},
+            "Content-Location": {
+                "description": "The same by the asset's hash, where the path names it otherwise.",
+                "schema": {"type": "string"},
+            },
         },
     },
     304: {"description": "The ETag that was sent is still that of the feature."},
@@ -202,8 +208,13 @@ async def get_feature(
     Settings come as `setting.ALGORITHM.NAME=VALUE` or `setting.NAME=VALUE`, other producers as `use.TYPE=ALGORITHM`.
     `Prefer: wait=30` waits so many seconds for the feature before it answers 202.
     """
-    ask = ask_of(request.query_params.multi_items(), asset, algorithm)
-    return await _answer(request, service, caller, ask, Page(after, limit))
+    named = asset if is_hash(asset) else (await service.run(lambda: named_asset(service, asset))).asset
+    ask = ask_of(request.query_params.multi_items(), named, algorithm)
+    answer = await _answer(request, service, caller, ask, Page(after, limit))
+    if named != asset and answer.status_code == 200:
+        query = f"?{request.url.query}" if request.url.query else ""
+        answer.headers["Content-Location"] = f"/v1/assets/{named}/features/{algorithm}{query}"
+    return answer
 
 
 @router.post(
@@ -304,6 +315,7 @@ async def _answer(request: Request, service: Service, caller: Caller, ask: Ask, 
     desk = _desk(request, service)
     ready = await service.run(lambda: desk.find(ask))
     if ready is not None:
+        metrics.count_hit(ready.trace)
         return await _represent(request, service, ready, form, page)
     caller.require("write")
     asker, wait = asker_of(request, caller), wait_of(request)
@@ -376,6 +388,7 @@ def _item(desk: Desk, caller: Caller, ask: Ask, asker: str) -> dict[str, Any]:
     try:
         ready = desk.find(ask)
         if ready is not None:
+            metrics.count_hit(ready.trace)
             return {"status": 200, "feature": feature_document(ready.trace, ready.settings)}
         caller.require("write")
         return {"status": 202, "job": job_document(desk.ask(ask, asker))}
@@ -426,11 +439,11 @@ def _desk(request: Request, service: Service) -> Desk:
 
 def _check_hashes(ask: Ask) -> None:
     for asset in ask.assets:
-        if len(asset) != 64 or set(asset) - set("0123456789abcdef"):
+        if not is_hash(asset):
             raise AssetNotFoundError(f"no asset {asset[:70]!r} is recorded; a hash has 64 digits")
 
 
 def _checked(feature: str) -> str:
-    if len(feature) != 64 or set(feature) - set("0123456789abcdef"):
+    if not is_hash(feature):
         raise FeatureNotFoundError(f"no feature {feature[:70]!r} is stored; an id has 64 digits")
     return feature

@@ -135,7 +135,7 @@ class Front:
         encoded = trace and self._service.representations.hot(trace, prepared.form, prepared.page)
         if trace is None or not encoded or encoded.next_after is not None:
             return False
-        self._count_hit(trace)
+        metrics.count_hit(trace)
         await _send(encoded, headers, send, told)
         return True
 
@@ -173,20 +173,6 @@ class Front:
             return engine.look_up(prepared.closure, prepared.ask)[2]
         _, _, found = await self._service.run(lambda: engine.look_up(prepared.closure, prepared.ask))
         return found
-
-    def _count_hit(self, trace: Trace) -> None:
-        key = ("hit", trace.algorithm, 0)
-        count = self._counters.get(key)
-        if count is None:
-            hits = metrics.HITS.labels(trace.algorithm)
-            seconds = metrics.SAVED_SECONDS.labels(trace.algorithm)
-            size = metrics.SAVED_BYTES.labels(trace.algorithm)
-            self._counters[key] = count = hits.inc
-            self._counters["saved", trace.algorithm, 0] = seconds.inc
-            self._counters["bytes", trace.algorithm, 0] = size.inc
-        count()
-        self._counters["saved", trace.algorithm, 0](trace.seconds)  # type: ignore[call-arg]
-        self._counters["bytes", trace.algorithm, 0](trace.value.size_bytes)  # type: ignore[call-arg]
 
     # all others
 

@@ -10,7 +10,7 @@ from starlette.responses import FileResponse, Response
 
 from amber.engine.ask import Ask
 from amber.errors import FeatureNotFoundError
-from amber.service.context import Reader, Service, TheService
+from amber.service.context import Reader, Service, TheService, named_asset
 from amber.service.features import Ready
 from amber.service.files import RANGED, file_answer
 from amber.service.problems import problems
@@ -100,6 +100,7 @@ def _standard(request: Request, service: Service, asset: str) -> Any:
     Raises:
         AlgorithmNotFoundError, AssetNotFoundError, FeatureNotFoundError: There is none.
     """
+    asset = named_asset(service, asset).asset
     found: Ready | None = request.app.state.desk.find(Ask(STANDARD, (asset,)))
     if found is None:
         raise FeatureNotFoundError(

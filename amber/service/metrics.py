@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -14,6 +15,7 @@ from amber.errors import StoreError
 from amber.service.context import Reader, TheService
 from amber.service.problems import problems
 from amber.store.jobs import JobCatalog
+from amber.store.protocol import Trace
 
 router = APIRouter(tags=["operation"])
 #: A folder through which processes of one machine add up what they count; see prometheus_client.
@@ -55,7 +57,12 @@ SAVED_SECONDS = Counter(
     registry=OWN,
 )
 SAVED_BYTES = Counter("amber_saved_bytes", "Bytes of values that were found.", ["algorithm"], registry=OWN)
-TAKEOVERS = Counter("amber_takeovers", "Jobs taken over from workers that died or stood still.", registry=OWN)
+TAKEOVERS = Counter(
+    "amber_takeovers",
+    "Jobs (`job`), and leases on features (`feature`), taken over from workers that died or stood still.",
+    ["what"],
+    registry=OWN,
+)
 JOBS_ENDED = Counter("amber_jobs_ended", "Jobs that workers ended.", ["algorithm", "state"], registry=OWN)
 
 
@@ -72,6 +79,21 @@ def count_step(event: StepEvent) -> None:
         STEP_SECONDS.labels(name).observe(event.seconds)
     elif event.state == "joined":
         JOINED.labels(name).inc()
+    elif event.state == "started" and event.taken_over:
+        TAKEOVERS.labels("feature").inc()
+
+
+@cache
+def _hit_counters(algorithm: str) -> tuple[Counter, Counter, Counter]:
+    return HITS.labels(algorithm), SAVED_SECONDS.labels(algorithm), SAVED_BYTES.labels(algorithm)
+
+
+def count_hit(trace: Trace) -> None:
+    """Count a feature that was answered as it is stored."""
+    hits, seconds, size_bytes = _hit_counters(trace.algorithm)
+    hits.inc()
+    seconds.inc(trace.seconds)
+    size_bytes.inc(trace.value.size_bytes)
 
 
 class _Queue(Collector):

@@ -1,6 +1,6 @@
 """The service as a process: its server, and the worker that it brings along."""
 
-import ipaddress
+import logging
 import os
 import signal
 import subprocess
@@ -14,9 +14,9 @@ from types import FrameType
 import uvicorn
 
 from amber.client import Amber
-from amber.errors import ConfigurationError
 from amber.service import tracing
 from amber.service.app import make_app
+from amber.service.auth import check_host
 from amber.service.front import Front
 from amber.service.hub import JobHub
 from amber.service.logs import log, log_to
@@ -24,6 +24,8 @@ from amber.settings import Settings
 
 #: A worker that ended by itself is started again after so long.
 _AGAIN_SECONDS = 1.0
+#: So long after twice the grace, whatever is still at hand is left.
+_LATE_SECONDS = 10.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -59,6 +61,7 @@ def serve(
     tracing.start()
     app = make_app(amber, settings)
     assert isinstance(app, Front), "the outermost layer is the front"
+    worker = _OwnWorker(how) if how.jobs else _NoWorker()
     config = uvicorn.Config(
         app,
         host=how.host,
@@ -70,40 +73,28 @@ def serve(
         timeout_graceful_shutdown=max(1, round(how.grace_seconds)),
         server_header=False,
     )
-    server = _Server(config, app.hub, told)
-    with _OwnWorker(how) if how.jobs else _NoWorker():
+    server = _Server(config, app.hub, worker, told)
+    with server.heeding_signals(how.grace_seconds), worker:
         server.run()
     log("service ended", pid=os.getpid())
-
-
-def check_host(host: str, settings: Settings) -> None:
-    """See that only this machine reaches a service that lets everybody in.
-
-    Raises:
-        ConfigurationError: Others would, too.
-    """
-    if settings.auth != "token" and not _is_loopback(host):
-        raise ConfigurationError(
-            f"to serve on {host}, beyond this machine, set AMBER_AUTH=token and make a token with `amber token create`"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class _Server(uvicorn.Server):
     """Says where it serves, and lets those go that wait for jobs when it stops."""
 
     def __init__(
-        self, config: uvicorn.Config, hub: JobHub, told: Callable[[str], None] | None = None
+        self,
+        config: uvicorn.Config,
+        hub: JobHub,
+        worker: "_OwnWorker | _NoWorker",
+        told: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(config)
         self._hub = hub
+        self._worker = worker
         self._told = told
+        #: The latest that the process ends after it was told to.
+        self._end: threading.Timer | None = None
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         await super().startup(sockets)  # type: ignore[arg-type]
@@ -116,19 +107,41 @@ class _Server(uvicorn.Server):
                 self._told(url)
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Ends in order at a signal, and is not ended by it once more when that is done, as uvicorn would have it."""
+    def heeding_signals(self, grace_seconds: float) -> Iterator[None]:
+        """Within, a signal ends the service in order, whatever it is at; a second one ends it without waiting.
+
+        What hangs even then (a thread at a read that never returns) is left behind, some seconds after the grace.
+        """
+        self._end = threading.Timer(2 * grace_seconds + _LATE_SECONDS, _leave)
+        self._end.daemon = True
         before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            self._end.cancel()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing, as they are heeded already; uvicorn would end the process by the signal once more."""
+        yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        log("service stops", signal=signal.Signals(sig).name)
+        log("service stops", signal=signal.Signals(sig).name, at_once=self.should_exit)
+        if self.should_exit:
+            self.force_exit = True
+            self._worker.kill()
+            return
+        self.should_exit = True
         self._hub.stop()
-        super().handle_exit(sig, frame)
+        if self._end is not None:
+            self._end.start()
+
+
+def _leave() -> None:
+    log("service ended", level=logging.WARNING, pid=os.getpid(), abandoned=True)
+    os._exit(0)
 
 
 class _NoWorker:
@@ -138,6 +151,9 @@ class _NoWorker:
         """See above."""
 
     def __exit__(self, *error: object) -> None:
+        """See above."""
+
+    def kill(self) -> None:
         """See above."""
 
 
@@ -168,6 +184,12 @@ class _OwnWorker:
         if process is not None and process.poll() is None:
             process.kill()
             process.wait()
+
+    def kill(self) -> None:
+        """End it at once; others take over what it was at."""
+        self._over.set()
+        if self._process is not None:
+            self._process.kill()
 
     def _keep(self) -> None:
         while True:

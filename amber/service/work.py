@@ -29,7 +29,7 @@ class Telling:
     def claimed(self, job: Job, taken_over: bool) -> None:
         """See the protocol."""
         if taken_over:
-            metrics.TAKEOVERS.inc()
+            metrics.TAKEOVERS.labels("job").inc()
         log("job claimed", taken_over=taken_over, **_named(job))
 
     def step(self, job: Job, event: StepEvent) -> None:

@@ -274,7 +274,8 @@ class MemoryCatalog(TokensInMemory, VerdictsInMemory, JobsInMemory):
             if held is not None and held.fence != despite_fence:
                 return None
             self._rows.fence += 1
-            lease = Lease(recipe, self._rows.fence, owner, time.time() + seconds)
+            is_left = recipe in self._rows.leases
+            lease = Lease(recipe, self._rows.fence, owner, time.time() + seconds, is_left)
             self._rows.leases[recipe] = lease
             self._rows.lease_assets[recipe] = tuple(assets)
             return lease

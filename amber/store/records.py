@@ -138,6 +138,8 @@ class Lease:
     #: `host:pid:start`, see amber.engine.leases.
     owner: str
     expires_at: float
+    #: Whether somebody held it before, who did not give it back.
+    taken_over: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class LeaseTests(CatalogTests):
         assert catalog.holder(digest("a")) is None
         second = catalog.take_lease(digest("a"), "two", 60.0)
         assert second is not None and second.fence > first.fence
+        assert (first.taken_over, second.taken_over) == (False, True)
 
     def test_a_fence_is_never_given_twice(self, catalog: Catalog) -> None:
         fences = []
@@ -43,7 +44,7 @@ class LeaseTests(CatalogTests):
         dead = catalog.take_lease(digest("a"), "dead", 60.0)
         assert dead is not None
         taken = catalog.take_lease(digest("a"), "one", 60.0, despite_fence=dead.fence)
-        assert taken is not None and taken.fence > dead.fence
+        assert taken is not None and taken.fence > dead.fence and taken.taken_over
         assert catalog.take_lease(digest("a"), "two", 60.0, despite_fence=dead.fence) is None
         assert catalog.holder(digest("a")) == taken
 
@@ -76,7 +77,8 @@ class LeaseTests(CatalogTests):
         lease = catalog.take_lease(digest("a"), "one", 60.0)
         assert lease is not None
         catalog.release_lease(lease)
-        assert catalog.take_lease(digest("a"), "two", 60.0) is not None
+        free = catalog.take_lease(digest("a"), "two", 60.0)
+        assert free is not None and not free.taken_over
 
     def test_releasing_a_lost_lease_leaves_the_new_one_alone(self, catalog: Catalog) -> None:
         lost = catalog.take_lease(digest("a"), "one", 0.0)

@@ -11,8 +11,7 @@ import pytest
 from amber.client import Amber
 from amber.errors import BusyError, ConfigurationError, ScopeError, TokenRefusedError
 from amber.service.app import make_routes
-from amber.service.auth import MOST_REFUSALS, Rates, TokenGuard
-from amber.service.serve import check_host
+from amber.service.auth import MOST_REFUSALS, Rates, TokenGuard, check_host
 from amber.settings import Settings
 from amber.store.memory import MemoryCatalog
 from amber.store.tokens import Scope, new_token

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from amber.client import Amber
+from amber.settings import Settings
 from tests.acceptance.command import AMBER
 from tests.servers.processes import free_port, until
 from tests.service.serving import TINY
@@ -116,6 +118,7 @@ def test_every_accepted_job_finishes_after_the_service_was_killed(tmp_path: Path
             answer = http.get(job, headers={"Prefer": "wait=60"})
             assert answer.status_code == 303, answer.text
             assert http.get(answer.headers["location"]).status_code == 200
+        assert 'amber_takeovers_total{what="job"}' in http.get("/metrics").text
 
 
 def _accepted(url: str, clip: Path) -> list[str]:
@@ -138,6 +141,53 @@ def test_a_worker_dies_with_its_service_and_is_replaced_while_it_lives(tmp_path:
         until(lambda: len(worker_pids(tmp_path)) == 2, "another one works")
         process.kill()
         until(lambda: not is_alive(worker_pids(tmp_path)[1]), "it does not outlive the service")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("again", [False, True])
+def test_a_service_ends_in_order_whatever_it_is_at(
+    tmp_path: Path, clip: Path, number: signal.Signals, again: bool
+) -> None:
+    """A job at hand goes back to the queue, who follows it is let go, and the exit code is 0; told twice, it waits for nothing."""
+    endless = {"AMBER_ALGORITHMS": str(TINY.parents[1] / "service" / "patient.py")}
+    grace = "60" if again else "0.5"
+    with started(tmp_path, "serve", "--port", "0", "--grace", grace, **endless) as (told, process):
+        with httpx.Client(base_url=told["url"], timeout=60) as http:
+            asset = http.post("/v1/assets", content=clip.read_bytes()).json()["asset"]
+            job = http.get(f"/v1/assets/{asset}/features/endless").headers["location"]
+            until(lambda: http.get(job).json()["state"] == "running", "the job is at hand")
+            with http.stream("GET", f"{job}/events") as stream:
+                lines = stream.iter_lines()
+                assert next(lines)
+                process.send_signal(number)
+                if again:
+                    until(lambda: bool(_stops(tmp_path)), "it has heard")
+                    process.send_signal(number)
+                assert list(lines)[-1] == ""
+        assert process.wait(30) == 0
+    if again:
+        assert _stops(tmp_path) == [False, True]
+    with Amber.open(settings=Settings(tmp_path / "home", (endless["AMBER_ALGORITHMS"],))) as amber:
+        [left] = amber.jobs()
+        assert again or left.state == "queued"
+    assert not list((tmp_path / "home" / "scratch").glob("*/*.db")), "nothing is left of what it counted"
+
+
+def _stops(folder: Path) -> list[bool]:
+    """Each time that the service was told to stop: whether at once."""
+    return [line["at_once"] for line in log_of(folder) if line["event"] == "service stops"]
+
+
+def test_what_a_killed_service_counted_goes_with_the_next_one(tmp_path: Path) -> None:
+    scratch = tmp_path / "home" / "scratch"
+    with started(tmp_path, "serve", "--port", "0", "--no-worker") as (told, process):
+        httpx.get(f"{told['url']}/v1/assets")
+        [kept] = scratch.iterdir()
+        process.kill()
+        process.wait(30)
+    assert list(kept.glob("*.db"))
+    with started(tmp_path, "serve", "--port", "0", "--no-worker"):
+        assert [folder for folder in scratch.iterdir() if folder == kept] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

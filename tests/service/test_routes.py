@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from amber.service import metrics
 from tests.servers.processes import until
 
 SCALED = [51.0, 58.0, 60.5]
@@ -171,6 +173,48 @@ def test_a_key_that_cannot_be_meant_is_refused_at_once(
     answer = http.get(f"/v1/assets/{asset}/features/{algorithm}", params=query)
     assert answer.status_code == status and says in answer.json()["detail"]
     assert http.get("/v1/jobs", params={"ended": True}).json()["jobs"] == []
+
+
+def test_a_path_names_an_asset_by_hash_prefix_or_title(
+    http: httpx.Client, asset: str, other_clip: Path
+) -> None:
+    by_hash = ready(http, asset).json()
+    for name in (asset[:6], asset[:20].upper(), "plain"):
+        answer = http.get(f"/v1/assets/{name}/features/scaled", params={"limit": 2})
+        assert answer.json()["key"] == by_hash["key"]
+        assert answer.headers["content-location"] == f"/v1/assets/{asset}/features/scaled?limit=2"
+        assert http.get(f"/v1/assets/{name}").json()["asset"] == asset
+        assert len(http.get(f"/v1/assets/{name}/features").json()["features"]) == 2
+        assert http.patch(f"/v1/assets/{name}", json={"labels": {"n": name}}).json()["labels"] == {"n": name}
+        assert http.get(f"/v1/media/{name}/video.mp4").json()["error"] == "AlgorithmNotFoundError"
+        plan = http.post(f"/v1/admin/assets/{name}/forget", json={"reason": "only a plan"}).json()
+        assert plan["assets"] == [asset]
+    assert http.get(f"/v1/assets/{asset[:5]}/features/scaled").status_code == 404
+    other = http.post("/v1/assets", content=other_clip.read_bytes(), params={"title": "plain"}).json()[
+        "asset"
+    ]
+    both = http.get("/v1/assets/plain/features/scaled")
+    assert (both.status_code, both.json()["error"]) == (422, "AmbiguousAssetError")
+    assert asset[:12] in both.json()["detail"] and other[:12] in both.json()["detail"]
+
+
+def test_every_way_to_a_stored_feature_counts_as_a_hit(http: httpx.Client, asset: str) -> None:
+    ready(http, asset)
+    path, ask = f"/v1/assets/{asset}/features/scaled", {"algorithm": "scaled", "assets": [asset]}
+    counted = metrics.HITS.labels("scaled")
+    ways: list[Callable[[], httpx.Response]] = [
+        lambda: http.get(path),
+        lambda: http.get(path, params={"limit": 1}),
+        lambda: http.get(path, headers={"Accept": "text/csv"}),
+        lambda: http.get("/v1/assets/plain/features/scaled"),
+        lambda: http.post("/v1/features", json=ask),
+        lambda: http.post("/v1/features", json=[ask]),
+    ]
+    for way in ways:
+        before, saved = counted._value.get(), metrics.SAVED_BYTES.labels("scaled")._value.get()
+        assert way().status_code == 200
+        assert counted._value.get() - before == 1
+        assert metrics.SAVED_BYTES.labels("scaled")._value.get() > saved
 
 
 def test_an_unknown_asset_is_not_found(http: httpx.Client) -> None:

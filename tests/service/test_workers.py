@@ -11,10 +11,12 @@ from jaxtyping import Int64
 from amber.algorithm import Source, algorithm, result
 from amber.client import Amber
 from amber.engine.ask import Ask
+from amber.engine.events import StepEvent
 from amber.engine.orders import job_of, read_order
 from amber.errors import JobUnfitError
 from amber.progress import report
 from amber.registry import Registry
+from amber.service import metrics
 from amber.store.jobs import Job
 from amber.store.open import memory_store
 from amber.store.protocol import AssetRecord, Store
@@ -188,6 +190,32 @@ def test_a_job_whose_worker_stood_still_is_taken_over(store: Store, slow: Slow) 
     with working(Amber(store, slow.registry)) as hears:
         until(lambda: state(store, job) == "ready", "it is taken over")
     assert hears.taken_over == [job.key]
+
+
+def test_a_lease_on_a_feature_whose_worker_stood_still_is_taken_over_and_counted(
+    store: Store, slow: Slow
+) -> None:
+    slow.go_on.set()
+    amber = Amber(store, slow.registry)
+    amber.get("doubled", FILM)
+    [below] = [trace for trace in amber.features(FILM) if trace.algorithm == "numbers"]
+    for trace in amber.features(FILM):
+        store.blobs.delete(trace.value.sha256)
+    assert store.catalog.take_lease(below.recipe, "another machine", 0.0) is not None
+    heard: list[StepEvent] = []
+    assert Amber(store, slow.registry).get("doubled", FILM, listener=heard.append).value.number.tolist() == [
+        14
+    ]
+    began = [event for event in heard if event.state == "started"]
+    assert [(event.step.algorithm, event.taken_over) for event in began] == [
+        ("numbers", True),
+        ("doubled", False),
+    ]
+    counted = metrics.TAKEOVERS.labels("feature")
+    before = counted._value.get()
+    for event in heard:
+        metrics.count_step(event)
+    assert counted._value.get() - before == 1
 
 
 def test_a_waiting_worker_is_woken_by_an_ask(

@@ -37,13 +37,14 @@ class LeaseRows(Session):
                 return None
             fence = next_number(connection, "fence")
             # Others who found no row to lock were here at the same time; the number lets them through one by one.
-            if _is_held(connection, key, despite_fence):
+            held = _is_held(connection, key, despite_fence)
+            if held:
                 return None
             until = connection.execute(select(clock(connection) + seconds)).scalar_one()
             row = {"recipe": key, "fence": fence, "owner": owner, "expires_at": until}
             row |= {"assets": packed(assets) if assets else None}
             upsert(connection, leases, row, replacing=("fence", "owner", "expires_at", "assets"))
-            return Lease(recipe, fence, owner, until)
+            return Lease(recipe, fence, owner, until, taken_over=held is not None)
 
     def holder(self, recipe: str) -> Lease | None:
         """See the protocol."""
@@ -70,12 +71,17 @@ class LeaseRows(Session):
             connection.execute(delete(leases).where(_is(lease)))
 
 
-def _is_held(connection: Connection, recipe: bytes, despite_fence: int | None, *, lock: bool = True) -> bool:
-    """Whether somebody holds the lease, who is not the holder of that fence; locked, nobody changes it before we are done."""
+def _is_held(
+    connection: Connection, recipe: bytes, despite_fence: int | None, *, lock: bool = True
+) -> bool | None:
+    """Whether somebody holds the lease, who is not the holder of that fence; None: whoever did gave it back.
+
+    Locked, nobody changes it before we are done.
+    """
     query = select(leases.c.fence, leases.c.expires_at > clock(connection)).where(leases.c.recipe == recipe)
     for fence, is_running in connection.execute(query.with_for_update() if lock else query):
         return bool(is_running) and fence != despite_fence
-    return False
+    return None
 
 
 def _is(lease: Lease) -> ColumnElement[bool]:
