@@ -148,7 +148,7 @@ def _pictures(
         source=encoder.spool.path,
         sizes=encoder.spool.sizes,
         keys=encoder.spool.keys,
-        times=ticks[np.asarray(encoder.spool.times)],
+        times=ticks[encoder.spool.times],
         timescale=timescale,
         last_duration=max(1, round(began * timescale) - int(ticks[-1])),
         width=encoder.width,

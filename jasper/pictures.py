@@ -46,19 +46,22 @@ class Kept:
         """Begin an empty spool."""
         self.spool = PacketSpool(path)
         #: Parameter sets that stood before a packet, by its number.
-        self._sets: dict[int, list[bytes]] = {}
+        self._sets: dict[int, tuple[bytes, ...]] = {}
+        #: The different ones among these, each kept once.
+        self._different: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
 
     def add(self, units: list[bytes]) -> None:
         """Take the next packet in decode order."""
         slices = [unit for unit in units if is_slice("h264", unit)]
         if len(slices) < len(units):
-            self._sets[len(self.spool)] = [unit for unit in units if not is_slice("h264", unit)]
+            sets = tuple(unit for unit in units if not is_slice("h264", unit))
+            self._sets[len(self.spool)] = self._different.setdefault(sets, sets)
         self.spool.add(with_lengths(slices), is_key=any(map(is_idr, slices)))
 
     def packets(self) -> Iterator[list[bytes]]:
         """All packets as they were taken."""
-        for number, data in enumerate(self.spool.packets()):
-            yield self._sets.get(number, []) + split_units(data, 4)
+        for number, (data, _, _) in enumerate(self.spool.packets()):
+            yield [*self._sets.get(number, ()), *split_units(data, 4)]
 
 
 class Pictures:
@@ -96,7 +99,7 @@ class Pictures:
         self._ticks = array("q")
         self._hidden: set[int] = set()
         #: Packet numbers in presentation order.
-        self._shown = array("q")
+        self._shown = array("I")
         #: Pixels of the first frame; 0 until there is one.
         self.frame_pixels = 0
         self._shaping: _Shaping | None = None
@@ -259,7 +262,7 @@ class Pictures:
             encoder = self._shaping.encoder
         return _plan(
             encoder.spool,
-            np.asarray(encoder.spool.times),
+            encoder.spool.times,
             times,
             self._shape.encode_size,
             sorted(encoder.parameter_sets),
@@ -268,7 +271,7 @@ class Pictures:
     def _see_all(self, kept: Kept, times: FrameTimes, shown_at: Ticks) -> None:
         """Look back at all packets, given the frame index of each; -1 for those that gave no frame."""
         is_shown = shown_at >= 0
-        keys = shown_at[np.frombuffer(kept.spool.keys, dtype=bool) & is_shown].tolist()
+        keys = shown_at[kept.spool.keys & is_shown].tolist()
         self.conformance.see_all(
             self.track.digest.parameter_sets,
             [*map(times.time, keys), times.duration],
@@ -300,8 +303,9 @@ class Pictures:
         """The track of the scan proxy."""
         assert self._shaping is not None, "there was a frame"
         proxy = self._shaping.proxy
-        shown_at = np.asarray(proxy.spool.times)
-        return _plan(proxy.spool, shown_at, times, self._shape.proxy_size, sorted(proxy.parameter_sets))
+        return _plan(
+            proxy.spool, proxy.spool.times, times, self._shape.proxy_size, sorted(proxy.parameter_sets)
+        )
 
     @property
     def picture(self) -> Rectangle:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -328,8 +327,6 @@ class Sounds:
         self._numbers = {track: number for number, track in enumerate(tracks)}
         #: One file for all of them: a process may not have as many open as a hostile file has tracks.
         self._waiting = PacketSpool(scratch / "sounds.spool") if len(tracks) > 1 else None
-        #: The number of each waiting packet's track.
-        self._owners = array("H")
 
     def take(self, portion: Portion) -> None:
         """Take the next packet of any track of sound."""
@@ -338,8 +335,8 @@ class Sounds:
             seconds = pts * track.time_base if pts is not None else None
             self._only.take(Heard(portion.data, portion.units, seconds))
         elif self._waiting is not None and isinstance(track, AudioTrack):
-            self._waiting.add(portion.data, time=pts if pts is not None else NO_TICK)
-            self._owners.append(self._numbers[track])
+            time = pts if pts is not None else NO_TICK
+            self._waiting.add(portion.data, time=time, track=self._numbers[track])
 
     def finish(self, main: AudioTrack | None, video_start: Fraction | None) -> AudioTrackPlan | None:
         """The track to write, given the main one and when the first frame is shown; None if there is no sound."""
@@ -347,9 +344,7 @@ class Sounds:
             self._waiting.close()
             self._only = SoundTrack(main, self._scratch / _SPOOL, self._profile)
             number, splitter = self._numbers[main], main.splitter()
-            for data, pts, owner in zip(
-                self._waiting.packets(), self._waiting.times, self._owners, strict=True
-            ):
+            for data, pts, owner in self._waiting.packets():
                 if owner == number:
                     seconds = pts * main.time_base if pts != NO_TICK else None
                     self._only.take(Heard(data, splitter.add(data), seconds))
