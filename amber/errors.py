@@ -22,6 +22,7 @@ AmberError
 │   ├── JobUnfitError
 │   ├── LocationRefusedError
 │   ├── TooLargeError
+│   ├── UploadStateError
 │   └── ConfigurationError
 ├── NotFoundError               what was named does not exist
 │   ├── AlgorithmNotFoundError
@@ -32,6 +33,7 @@ AmberError
 │   ├── FeatureNotFoundError
 │   ├── PlanNotFoundError
 │   ├── JobNotFoundError
+│   ├── UploadNotFoundError
 │   └── TokenNotFoundError
 ├── PlanDriftedError            what a plan covers is no longer what it said
 ├── ComputeError                a feature could not be computed
@@ -159,6 +161,10 @@ class TooLargeError(UsageError):
     """The request is larger than the service takes."""
 
 
+class UploadStateError(UsageError):
+    """The upload does not stand where the request supposes."""
+
+
 class NotFoundError(AmberError):
     """What was named does not exist."""
 
@@ -197,6 +203,10 @@ class PlanDriftedError(AmberError):
 
 class JobNotFoundError(NotFoundError):
     """There is no such job."""
+
+
+class UploadNotFoundError(NotFoundError):
+    """There is no such upload, or none any more."""
 
 
 class TokenNotFoundError(NotFoundError):

@@ -84,8 +84,8 @@ class RemoteAmber:
         self, path: str | Path, *, title: str | None = None, progress: Progress | None = None
     ) -> AssetRecord:
         """Send one media file, which the service names, records and keeps; raises as embedded."""
-        answer = self._upload(Path(path), title, progress)
-        return _asset(answer)
+        chosen = Path(path)
+        return _asset(self._link.send_file(chosen, title or chosen.stem, progress))
 
     def ingest_all(
         self, paths: Sequence[str | Path], *, progress: Progress | None = None
@@ -95,26 +95,11 @@ class RemoteAmber:
 
         for path in media_files([Path(path) for path in paths]):
             try:
-                answer = self._upload(path, None, progress)
+                answer = self._link.send_file(path, path.stem, progress)
             except (AmberError, MediaError, OSError) as error:
                 yield Ingested(path, "failed", problem=str(error))
             else:
                 yield Ingested(path, answer["state"], answer["asset"], partial=answer["partial"])
-
-    def _upload(self, path: Path, title: str | None, progress: Progress | None) -> Any:
-        size = path.stat().st_size
-
-        def pieces() -> Iterator[bytes]:
-            done = 0
-            with path.open("rb") as file:
-                while piece := file.read(1 << 20):
-                    done += len(piece)
-                    if progress is not None:
-                        progress(done, size)
-                    yield piece
-
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        return self._link.send("POST", "/v1/assets", {"title": title or path.stem}, pieces, headers)
 
     def asset(self, name: AssetName, *, progress: Progress | None = None) -> AssetRecord:
         """The asset of that hash, prefix, title or path; a path that is not known yet is sent first; raises as embedded."""

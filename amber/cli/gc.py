@@ -43,6 +43,7 @@ def gc(
     """Collect blobs that no feature needs: what interrupted work left, and what was dropped or healed.
 
     A blob is marked first, and deleted by a later run, when nothing has needed it for the grace.
+    Uploads in parts go when nobody has gone on with them for a day; a service that runs does that by itself.
     `--keep-versions` prints and keeps a plan (exit code 4) that `--apply` carries out; pinned features stay, and so does
     what a feature that stays was made from.
 
@@ -52,6 +53,7 @@ def gc(
     from amber.cli.session import opened
     from amber.cli.watching import watching
     from amber.engine.invalidate import apply_plan
+    from amber.engine.uploads import Uploads
     from amber.store.collect import collect
 
     if (keep_versions is not None) + (apply is not None) + dry_run > 1:
@@ -66,16 +68,17 @@ def gc(
             raise typer.Exit(PLANNED)
         with watching(quiet=quiet, as_json=json) as watcher, watcher.task("collect", "blobs") as progress:
             done = collect(amber.store, grace, dry_run=dry_run, heard=progress)
-    _show(done, grace, dry_run=dry_run, as_json=json)
+        uploads = 0 if dry_run else Uploads(amber.store).sweep()
+    _show(done, uploads, grace, dry_run=dry_run, as_json=json)
 
 
-def _show(done: "Collected", grace: float, *, dry_run: bool, as_json: bool) -> None:
+def _show(done: "Collected", uploads: int, grace: float, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         deleted, waiting = (
             [{"sha256": blob.sha256, "size_bytes": blob.size_bytes} for blob in blobs]
             for blobs in (done.blobs, done.waiting)
         )
-        emit({"deleted": deleted, "waiting": waiting, "bytes": done.size_bytes})
+        emit({"deleted": deleted, "waiting": waiting, "bytes": done.size_bytes, "uploads": uploads})
         return
     from amber.cli.wording import counted, duration, size
 
@@ -84,6 +87,8 @@ def _show(done: "Collected", grace: float, *, dry_run: bool, as_json: bool) -> N
         say(f"{counted(len(done.waiting), 'blob')} that no feature needs ({spare}); nothing was done")
         return
     say(f"{counted(len(done.blobs), 'blob')} deleted ({size(done.size_bytes)})")
+    if uploads:
+        say(f"{counted(uploads, 'upload')} removed that nobody went on with")
     if done.waiting:
         say(
             f"{counted(len(done.waiting), 'blob')} marked ({spare}); a run in {duration(grace)} deletes what nothing needs until then"

@@ -101,34 +101,43 @@ def ingest(
     return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
 
 
-def keep_upload(store: Store, path: Path, file_digest: str, *, title: str | None = None) -> Ingested:
+def keep_upload(
+    store: Store, path: Path, file_digest: str | None = None, *, title: str | None = None
+) -> Ingested:
     """Record the asset of a file that was sent, and keep its bytes as a blob; the file is moved there.
 
     Args:
         store: Where it is recorded.
         path: In the store's scratch folder.
-        file_digest: SHA-256 of the bytes that were sent.
+        file_digest: SHA-256 of the bytes that were sent, where it was taken as they came.
         title: For a new asset; the beginning of the digest, unless given.
 
     Raises:
-        jasper.errors.MediaError: It is no media file; nothing is recorded.
+        jasper.errors.MediaError: It is no media file; nothing is recorded. Where it lies is not told.
         StoreUnavailableError: Its bytes were collected meanwhile, as left over from an earlier upload.
         AmberError: The store cannot record it.
     """
-    identity, is_new = _record(store, path, title or f"upload {file_digest[:12]}", None)
-    assert identity.file_digest == file_digest, "what was sent is what lies on the disk"
+    from jasper.errors import MediaError
+
+    try:
+        identity, is_new = _record(store, path, title, None)
+    except MediaError as error:
+        raise type(error)(str(error).replace(repr(str(path)), "the upload")) from error
+    assert file_digest in (None, identity.file_digest), "what was sent is what lies on the disk"
     blob = store.blobs.put_file(path)
     store.catalog.put_location(_location(identity, f"{UPLOADED}{blob.sha256}", 0))
     if not store.blobs.present(
         [blob.sha256]
     ):  # from here on nobody collects it, but a moment ago somebody may have
         raise StoreUnavailableError(
-            f"the upload {file_digest[:12]} was collected as left over from an earlier one while it was recorded: send it again"
+            f"the upload {identity.file_digest[:12]} was collected as left over from an earlier one while it was recorded: send it again"
         )
     return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
 
 
-def _record(store: Store, path: Path, title: str, progress: Progress | None) -> "tuple[Identity, bool]":
+def _record(
+    store: Store, path: Path, title: str | None, progress: Progress | None
+) -> "tuple[Identity, bool]":
     """What a file holds, and whether it is new."""
     from jasper.sandbox import identify
 
@@ -137,7 +146,7 @@ def _record(store: Store, path: Path, title: str, progress: Progress | None) -> 
     is_new = store.catalog.put_asset(
         AssetRecord(
             asset=identity.asset,
-            title=title,
+            title=title or f"upload {identity.file_digest[:12]}",
             duration_seconds=identity.duration_seconds,
             frame_count=identity.frame_count,
             width=identity.width,

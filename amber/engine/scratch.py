@@ -30,7 +30,7 @@ def _made(scratch: Path) -> tuple[Path, int]:
     while True:
         folder = scratch / f"{os.getpid()}-{uuid.uuid4().hex}"
         folder.mkdir()
-        lock = _locked(folder)
+        lock = locked_folder(folder)
         if lock is not None and folder.is_dir():
             return folder, lock
         if lock is not None:
@@ -40,13 +40,13 @@ def _made(scratch: Path) -> tuple[Path, int]:
 def _sweep(scratch: Path) -> None:
     """Remove the folders that nobody holds."""
     for folder in scratch.glob("*-*"):
-        lock = _locked(folder) if folder.is_dir() else None
+        lock = locked_folder(folder) if folder.is_dir() else None
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
 
 
-def _locked(folder: Path) -> int | None:
+def locked_folder(folder: Path) -> int | None:
     """A descriptor that holds the lock on a folder; None if somebody else does, or the folder is gone."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -1,9 +1,10 @@
 """Puts the service together: routes, what they share, and how the OpenAPI document describes it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import anyio
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -11,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.types import ASGIApp
 
 from amber.client import Amber
+from amber.engine.uploads import SWEEP_SECONDS, Uploads
 from amber.service import (
     admin,
     algorithms,
@@ -24,6 +26,7 @@ from amber.service import (
     models,
     plans,
     problems,
+    uploads,
 )
 from amber.service.auth import Guard, OpenGuard, TokenGuard
 from amber.service.context import INGEST_THREADS, MEDIA_THREADS, STORE_THREADS, Service
@@ -53,7 +56,8 @@ def make_routes(amber: Amber, settings: Settings) -> FastAPI:
     )
     app.state.service = service = _service(amber, settings)
     app.state.desk = features.Desk(service)
-    for room in (assets, features, jobs, plans, algorithms, blobs, media, admin, metrics, health):
+    app.state.senders = uploads.Senders()
+    for room in (assets, uploads, features, jobs, plans, algorithms, blobs, media, admin, metrics, health):
         app.include_router(room.router)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -79,8 +83,6 @@ def _service(amber: Amber, settings: Settings) -> Service:
     reading = CapacityLimiter(1)  # one reader for all that wait, so that it never waits for their threads
 
     async def in_thread(does: Any) -> Any:
-        import anyio
-
         return await anyio.to_thread.run_sync(does, limiter=reading)
 
     return Service(
@@ -92,12 +94,25 @@ def _service(amber: Amber, settings: Settings) -> Service:
         store_threads=threads,
         media_threads=CapacityLimiter(MEDIA_THREADS),
         ingest_threads=CapacityLimiter(INGEST_THREADS),
+        uploads=Uploads(amber.store),
     )
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    yield
+    """While the service runs, uploads that nobody goes on with are removed."""
+    service: Service = app.state.service
+
+    async def sweep() -> None:
+        while True:
+            with suppress(OSError):  # what cannot be removed now is tried again
+                await service.run(service.uploads.sweep)
+            await anyio.sleep(SWEEP_SECONDS)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(sweep)
+        yield
+        group.cancel_scope.cancel()
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -15,15 +15,24 @@ from amber.engine.scratch import scratch_folder
 from amber.engine.texts import json_text
 from amber.errors import AssetNotFoundError, LocationRefusedError, TooLargeError, UsageError
 from amber.service import models
-from amber.service.context import Reader, Service, TheService, Writer, body_of, json_body, named_asset
+from amber.service.auth import Caller
+from amber.service.context import (
+    Reader,
+    Service,
+    TheService,
+    Writer,
+    body_of,
+    json_body,
+    named_asset,
+    pieces_of,
+)
 from amber.service.problems import RefusedError, problems
+from amber.store.blobs import failing_well
 from amber.store.protocol import AssetRecord
-from jasper.errors import MediaError
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many a page has.")]
-_WRITE_BYTES = 1 << 20
 
 
 def _answer(description: str, model: str) -> dict[str, Any]:
@@ -54,12 +63,14 @@ async def post_asset(
     caller: Writer,
     title: Annotated[str | None, Query(max_length=1000, description="Of an upload; of a new asset.")] = None,
 ) -> Response:
-    """The bytes of a file, which are kept; or, as JSON, the `uri` of one that the service may read (`AMBER_MEDIA_ROOTS`)."""
+    """The bytes of a file, which are kept; or, as JSON, the `uri` of one that the service may read (`AMBER_MEDIA_ROOTS`).
+
+    Large files may come in parts, to an `upload` that `POST /v1/uploads` began; its id is sent here when it is whole.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "application/json":
         body = await body_of(request, models.LocationBody)
-        path = readable(body.uri, service.settings.media_roots)
-        done = await service.run_ingest(lambda: ingest(service.amber.store, path, title=body.title))
+        done = await service.run_ingest(lambda: _named(service, caller, body))
     elif media_type.startswith("multipart/"):
         raise RefusedError(
             415, "No forms", f"found {media_type}; send the file itself, as curl --data-binary @film.mp4 does"
@@ -167,6 +178,21 @@ async def list_features(
     return _json({"features": [trace_document(trace) for trace in page], "next_after": following})
 
 
+def _named(service: Service, caller: Caller, body: models.LocationBody) -> Ingested:
+    """Name the file at a place, or an upload that came in parts.
+
+    Raises:
+        UsageError: Neither is said, or both.
+        AmberError, jasper.errors.MediaError: It cannot be read, or is no media file, or cannot be recorded.
+    """
+    if (body.uri is None) == (body.upload is None):
+        raise UsageError("say the uri of a file that the service may read, or the upload that has the bytes")
+    if body.upload is not None:
+        return service.uploads.finish(body.upload, caller.name, title=body.title)
+    path = readable(body.uri or "", service.settings.media_roots)
+    return ingest(service.amber.store, path, title=body.title)
+
+
 def readable(uri: str, roots: tuple[Path, ...]) -> Path:
     """The file that a URI names, if it lies in one of the roots, whatever links lead there.
 
@@ -208,6 +234,7 @@ async def _upload(request: Request, service: Service, title: str | None) -> Inge
     Raises:
         TooLargeError: It is larger than the service takes.
         UsageError: It is empty.
+        StoreFullError: No space is left.
     """
     most = service.settings.upload_bytes
     announced = request.headers.get("content-length", "")
@@ -216,29 +243,22 @@ async def _upload(request: Request, service: Service, title: str | None) -> Inge
     store = service.amber.store
     with scratch_folder(store.scratch) as folder:
         path = folder / "upload"
-        hasher, size, waiting = hashlib.sha256(), 0, bytearray()
-        with path.open("wb") as file:
+        hasher, size = hashlib.sha256(), 0
+        with failing_well(store.scratch), path.open("wb") as file:
 
             def write(piece: bytes) -> None:
                 hasher.update(piece)
                 file.write(piece)
 
-            async for chunk in request.stream():
-                size += len(chunk)
+            async for piece in pieces_of(request):
+                size += len(piece)
                 if size > most:
                     raise TooLargeError(f"the upload has more than {most} bytes")
-                waiting += chunk
-                if len(waiting) >= _WRITE_BYTES:
-                    await service.run(lambda piece=bytes(waiting): write(piece))  # type: ignore[misc]
-                    waiting.clear()
-            write(bytes(waiting))
+                await service.run(lambda piece=piece: write(piece))  # type: ignore[misc]
         if not size:
             raise UsageError("the upload has no bytes; send a media file, or JSON with a `uri`")
         digest = hasher.hexdigest()
-        try:
-            return await service.run_ingest(lambda: keep_upload(store, path, digest, title=title))
-        except MediaError as error:  # where it lies meanwhile is nobody's business
-            raise type(error)(str(error).replace(repr(str(path)), "the upload")) from error
+        return await service.run_ingest(lambda: keep_upload(store, path, digest, title=title))
 
 
 def _json(document: Any) -> Response:

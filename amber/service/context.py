@@ -1,7 +1,8 @@
 """What the routes of a service share, and what they know of a request."""
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -10,9 +11,11 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 from amber.client import Amber
 from amber.engine.names import find_asset
+from amber.engine.uploads import Uploads
 from amber.errors import AssetNotFoundError, BusyError, TooLargeError, UsageError
 from amber.service.auth import Caller, Guard
 from amber.service.hub import JobHub
@@ -30,6 +33,10 @@ STORE_THREADS, MEDIA_THREADS, INGEST_THREADS = 16, 2, 2
 MOST_WAITING = 64
 #: The most bytes of a JSON body.
 BODY_BYTES = 4 << 20
+#: A client that sends nothing of its body for so long is sent away.
+SILENT_SECONDS = 60.0
+#: Bytes of a body that are handed on at a time.
+PIECE_BYTES = 1 << 20
 #: The longest that a request may wait for a job.
 LONGEST_WAIT_SECONDS = 300.0
 _bearer = HTTPBearer(auto_error=False, description="An access token that `amber token create` made.")
@@ -47,6 +54,7 @@ class Service:
     store_threads: CapacityLimiter
     media_threads: CapacityLimiter
     ingest_threads: CapacityLimiter
+    uploads: Uploads
 
     async def run(self, does: Callable[[], T]) -> T:
         """Run something that asks the store, in a thread."""
@@ -149,12 +157,43 @@ async def read_body(request: Request) -> bytes:
             415, "No such format", f"send application/json; found {media_type or 'no Content-Type'}"
         )
     chunks, size = [], 0
-    async for chunk in request.stream():
+    async for chunk in pieces_of(request):
         size += len(chunk)
         if size > BODY_BYTES:
             raise TooLargeError(f"the body has more than {BODY_BYTES} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def pieces_of(request: Request) -> AsyncIterator[bytes]:
+    """The body of a request, in pieces of some size; what came before a line broke is given, too.
+
+    Raises:
+        RefusedError: The client has sent nothing for too long (408).
+        ClientDisconnect: It went away.
+    """
+    stream, waiting = request.stream(), bytearray()
+    while True:
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                waiting += await anext(stream)
+        except StopAsyncIteration:
+            break
+        except TimeoutError as error:
+            if waiting:
+                yield bytes(waiting)
+            raise RefusedError(
+                408, "The client is silent", f"nothing came for {SILENT_SECONDS:g} s; send the request again"
+            ) from error
+        except ClientDisconnect:
+            if waiting:
+                yield bytes(waiting)
+            raise
+        if len(waiting) >= PIECE_BYTES:
+            yield bytes(waiting)
+            waiting.clear()
+    if waiting:
+        yield bytes(waiting)
 
 
 def json_body(model: type[BaseModel], *, many: bool = False) -> dict[str, Any]:

@@ -27,9 +27,10 @@ class AskBody(_Strict):
 
 
 class LocationBody(_Strict):
-    """A file that the service may read."""
+    """A file that the service may read, or an upload that has all its bytes; one of both."""
 
-    uri: Annotated[str, Field(min_length=1, max_length=4096)]
+    uri: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    upload: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     title: Annotated[str, Field(max_length=1000)] | None = None
 
 
@@ -100,6 +101,18 @@ class Ingested(Asset):
     """An asset that was named."""
 
     state: Literal["new", "known"]
+
+
+class Upload(BaseModel):
+    """Bytes that come in parts."""
+
+    upload: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    size_bytes: int
+    #: How many bytes are there; what follows is sent next.
+    offset: int
+    title: str
+    asset: Hash | None
+    expires_at: str
 
 
 class Assets(BaseModel):

@@ -22,6 +22,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.LocationRefusedError: 403,
     errors.TooLargeError: 413,
     errors.PlanStateError: 409,
+    errors.UploadStateError: 409,
     errors.PlanDriftedError: 409,
     errors.UsageError: 422,
     errors.DeclarationError: 422,
@@ -184,7 +185,9 @@ _MEANINGS = {
     404: "What was named does not exist; the detail says what there is.",
     405: "The route does not know this method.",
     406: "None of the formats that are accepted can be made.",
+    408: "The client sent nothing for too long.",
     409: "What is asked contradicts what is there.",
+    412: "The request speaks another version of the protocol.",
     413: "The body is larger than the service takes.",
     415: "The body is in a format that the service does not take.",
     416: "There are no such bytes.",
@@ -205,7 +208,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             **({"headers": {"Retry-After": _RETRY_AFTER}} if status in (429, 503) else {}),
         }
-        for status in sorted({*EVERYWHERE, *statuses})
+        for status in sorted({*EVERYWHERE, *statuses, *((408,) if 413 in statuses else ())})
     }
 
 

@@ -49,7 +49,7 @@ class FileBlobs:
     def put(self, data: bytes) -> Blob:
         """See the protocol."""
         blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
-        with self._writing() as temporary, _failing_well(self._folder):
+        with self._writing() as temporary, failing_well(self._folder):
             with temporary.open("xb") as file:
                 file.write(data)
                 _make_durable(file)
@@ -58,7 +58,7 @@ class FileBlobs:
 
     def put_file(self, path: Path) -> Blob:
         """See the protocol."""
-        with path.open("rb") as source, self._writing() as temporary, _failing_well(self._folder):
+        with path.open("rb") as source, self._writing() as temporary, failing_well(self._folder):
             if self._may_move(path):
                 os.rename(path, temporary)
                 blob = _digest(source)
@@ -119,7 +119,7 @@ class FileBlobs:
 
     def delete(self, sha256: str) -> None:
         """See the protocol."""
-        with _failing_well(self._folder):
+        with failing_well(self._folder):
             self._path(sha256).unlink(missing_ok=True)
 
     def digests(self) -> Iterator[Blob]:
@@ -161,7 +161,7 @@ class FileBlobs:
     @contextmanager
     def _writing(self) -> Iterator[Path]:
         """A name for a file in the making; removed at the end if it is still there."""
-        with _failing_well(self._folder):
+        with failing_well(self._folder):
             self._incoming.mkdir(parents=True, exist_ok=True)
         temporary = self._incoming / f"{os.getpid()}-{uuid.uuid4().hex}"
         try:
@@ -220,7 +220,7 @@ def _corrupt(sha256: str, path: Path) -> BlobCorruptError:
 
 
 @contextmanager
-def _failing_well(folder: Path) -> Iterator[None]:
+def failing_well(folder: Path) -> Iterator[None]:
     """Turns the system's errors into ours."""
     try:
         yield

@@ -18,10 +18,12 @@ from schemathesis.specs.openapi.checks import (
 
 from amber.client import Amber
 from amber.service.app import make_routes
+from amber.service.uploads import PART
 from amber.settings import Settings
 from tests.cli.clips import write_clip
 from tests.service.serving import TINY, serving, working
 
+schemathesis.serializer.alias(PART, "application/octet-stream")
 #: What every answer is held against.
 CHECKS = [
     not_a_server_error,

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from amber.settings import Settings
 from tests.acceptance.command import AMBER
 from tests.servers.processes import free_port, until
 from tests.service.serving import TINY
+from tests.service.test_uploads import padded
 
 #: Jobs that are accepted before the service is killed.
 JOBS = 40 if os.environ.get("AMBER_SOAK") else 12
@@ -132,6 +133,30 @@ def _accepted(url: str, clip: Path) -> list[str]:
             assert answer.status_code == 202
             found.append(answer.headers["location"])
     return found
+
+
+def test_an_upload_goes_on_after_the_service_was_killed(tmp_path: Path, clip: Path) -> None:
+    film = padded(clip, tmp_path / "film.mp4", 24 << 20)
+    words = ("serve", "--no-worker", "--port", str(free_port()))
+    sent: list[int] = []
+    with ExitStack() as stack:
+        told, process = stack.enter_context(started(tmp_path, *words))
+
+        def kill_in_the_middle(done: int, total: int) -> None:
+            if done == 16 << 20 and done > max(sent, default=0):
+                [there] = (tmp_path / "home" / "scratch" / "uploads").glob("*/bytes")
+                until(lambda: there.stat().st_size > 8 << 20, "half of it has come")
+                process.kill()
+                process.wait(30)
+                stack.enter_context(started(tmp_path, *words))
+            sent.append(done)
+
+        with Amber.open(told["url"], settings=Settings(tmp_path)) as amber:
+            asset = amber.ingest(film, progress=kill_in_the_middle)
+            again = amber.ingest(clip)
+    assert asset.asset == again.asset
+    # What was sent twice is what had not come before the kill, and nothing was sent from the beginning again.
+    assert sent.count(1 << 20) == 1 and sent[-1] == 24 << 20
 
 
 def test_a_worker_dies_with_its_service_and_is_replaced_while_it_lives(tmp_path: Path) -> None:
