@@ -12,7 +12,8 @@ from amber import Amber
 from demo.film import film
 from tests.acceptance.clips import ffmpeg
 
-SECONDS = 120 if os.environ.get("AMBER_SOAK") else 40
+IS_WHOLE = "AMBER_SOAK" in os.environ
+SECONDS = 120 if IS_WHOLE else 24
 BEST = 10
 _H264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p")
 _HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-crf", "20", "-x265-params", "log-level=none")
@@ -24,6 +25,8 @@ VARIANTS = {
     "pillarboxed": ("-vf", "pad=1680:720:200:0", *_H264),
     "25 frames a second": ("-vf", "fps=25", *_H264),
 }
+#: What differs most from the original in size and in time, and takes the least.
+TRIED = list(VARIANTS) if IS_WHOLE else ["640×360 H.264", "25 frames a second"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def original(stretch: Path) -> Seen:
 @pytest.mark.film
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", TRIED)
 def test_another_file_of_a_film_has_its_cuts_its_vectors_and_its_pairs(
     variant: str, stretch: Path, original: Seen, tmp_path: Path
 ) -> None:
