@@ -34,6 +34,8 @@ AmberError
 │   ├── PlanNotFoundError
 │   ├── JobNotFoundError
 │   ├── UploadNotFoundError
+│   ├── BackfillNotFoundError
+│   ├── SubscriptionNotFoundError
 │   └── TokenNotFoundError
 ├── PlanDriftedError            what a plan covers is no longer what it said
 ├── ComputeError                a feature could not be computed
@@ -207,6 +209,14 @@ class JobNotFoundError(NotFoundError):
 
 class UploadNotFoundError(NotFoundError):
     """There is no such upload, or none any more."""
+
+
+class BackfillNotFoundError(NotFoundError):
+    """There is no such backfill."""
+
+
+class SubscriptionNotFoundError(NotFoundError):
+    """There is no such subscription."""
 
 
 class TokenNotFoundError(NotFoundError):

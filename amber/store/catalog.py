@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from amber.store.sql.arrivals import ArrivalRows
 from amber.store.sql.assets import AssetRows
+from amber.store.sql.backfills import BackfillRows
 from amber.store.sql.commits import CommitRows
 from amber.store.sql.failures import FailureRows
 from amber.store.sql.garbage import GarbageRows
@@ -13,6 +15,7 @@ from amber.store.sql.lineage import LineageRows
 from amber.store.sql.plans import PlanRows
 from amber.store.sql.problems import ProblemRows
 from amber.store.sql.session import postgres_engine, sqlite_engine
+from amber.store.sql.subscriptions import SubscriptionRows
 from amber.store.sql.tokens import TokenRows
 from amber.store.sql.traces import TraceRows
 from amber.store.sql.verdicts import VerdictRows
@@ -25,6 +28,9 @@ class SqlCatalog(
     LeaseRows,
     FailureRows,
     JobRows,
+    BackfillRows,
+    SubscriptionRows,
+    ArrivalRows,
     TokenRows,
     VerdictRows,
     InvalidationRows,

@@ -92,6 +92,9 @@ class JobCatalog(Protocol):
             AssetForgottenError: One of its assets was taken down.
         """
 
+    def ask_jobs(self, jobs: Sequence[Job], asker: str) -> list[Job]:
+        """Ask for many at once, in as few transactions as can be; raises as `ask_job`, and then any of them may be asked for."""
+
     def job(self, key: str) -> Job | None:
         """The job of a resolved key."""
 

@@ -15,6 +15,7 @@ from amber.errors import (
 from amber.keys import Snapshot
 from amber.store.memory_jobs import JobsInMemory
 from amber.store.memory_rows import Rows
+from amber.store.memory_standing import StandingInMemory, StandingRows
 from amber.store.memory_tokens import TokensInMemory
 from amber.store.memory_verdicts import VerdictsInMemory
 from amber.store.protocol import (
@@ -36,12 +37,13 @@ from amber.store.protocol import (
 from amber.store.rows import is_digest_prefix, snapshot_of
 
 
-class MemoryCatalog(TokensInMemory, VerdictsInMemory, JobsInMemory):
+class MemoryCatalog(TokensInMemory, VerdictsInMemory, StandingInMemory, JobsInMemory):
     """A catalogue that ends with its process; every method holds one lock."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rows = Rows()
+        self._orders = StandingRows()
 
     # assets
 

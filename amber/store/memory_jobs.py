@@ -33,6 +33,10 @@ class JobsInMemory(MemoryUpkeep):
             self._askers[job.key].add(asker)
             return there
 
+    def ask_jobs(self, jobs: Sequence[Job], asker: str) -> list[Job]:
+        """See the protocol."""
+        return [self.ask_job(job, asker) for job in jobs]
+
     def job(self, key: str) -> Job | None:
         """See the protocol."""
         with self._lock:

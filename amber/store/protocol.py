@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from amber.keys import Snapshot
+from amber.store.arrivals import ArrivalCatalog
+from amber.store.backfills import BackfillCatalog
 from amber.store.jobs import JobCatalog
 from amber.store.records import (
     UPLOADED,
@@ -31,6 +33,7 @@ from amber.store.records import (
     TraceInput,
     Usage,
 )
+from amber.store.subscriptions import SubscriptionCatalog
 from amber.store.tokens import TokenCatalog
 from amber.store.upkeep import Upkeep
 from amber.store.verdicts import VerdictCatalog
@@ -65,7 +68,16 @@ __all__ = [
 ]
 
 
-class Catalog(Upkeep, JobCatalog, TokenCatalog, VerdictCatalog, Protocol):
+class Catalog(
+    Upkeep,
+    JobCatalog,
+    BackfillCatalog,
+    SubscriptionCatalog,
+    ArrivalCatalog,
+    TokenCatalog,
+    VerdictCatalog,
+    Protocol,
+):
     """Rows: assets, features, leases, failures, jobs, invalidations. Every method is one transaction."""
 
     # assets

@@ -21,6 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import BigInteger
 
+from amber.store.schema_standing import arrival as arrival
+from amber.store.schema_standing import backfill as backfill
+from amber.store.schema_standing import backfill_item as backfill_item
+from amber.store.schema_standing import delivery as delivery
+from amber.store.schema_standing import duty as duty
+from amber.store.schema_standing import subscription as subscription
 from amber.store.schema_types import Digest, Number
 from amber.store.schema_types import Seconds as Seconds
 from amber.store.schema_types import metadata as metadata

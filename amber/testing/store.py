@@ -14,6 +14,7 @@ from amber.testing.features import FeatureTests
 from amber.testing.jobs import JobTests
 from amber.testing.plans import PlanTests
 from amber.testing.rows import FILM, CatalogTests, asset, digest, failed, job, kept, key_of
+from amber.testing.standing import BackfillTests, SourceTests, SubscriptionTests
 from amber.testing.tokens import TokenTests
 from amber.testing.verdicts import VerdictTests
 from amber.testing.work import FailureTests, InvalidationTests, LeaseTests
@@ -110,6 +111,9 @@ class StoreTests(
     CollectTests,
     RetentionTests,
     VerdictTests,
+    BackfillTests,
+    SubscriptionTests,
+    SourceTests,
     NeighbourTests,
     VerifyTests,
 ):

@@ -21,23 +21,18 @@ class JobRows(Session):
 
     def ask_job(self, job: Job, asker: str) -> Job:
         """See the protocol."""
-        key = bytes.fromhex(job.key)
-        with self._writing() as connection:
-            check_none_forgotten(connection, job.assets)
-            now = connection.execute(select(clock(connection))).scalar_one()
-            new = _row(Job(job.key, job.algorithm, job.assets, closure=job.closure, order=job.order))
-            new |= {"created_at": now, "changed_at": now, "revision": 1}
-            there = None
-            while there is None:  # what was there a moment ago may be removed meanwhile
-                upsert(connection, jobs, new)
-                there = connection.execute(_one(key).with_for_update()).one_or_none()
-            if there.state in ENDED:
-                connection.execute(delete(askers).where(askers.c.key == key))
-                again = {**new, "fence": there.fence + 1, "revision": there.revision + 1}
-                connection.execute(update(jobs).where(jobs.c.key == key).values(again))
-                there = connection.execute(_one(key)).one()
-            upsert(connection, askers, {"key": key, "asker": asker})
-            return _job(there)
+        return self.ask_jobs([job], asker)[0]
+
+    def ask_jobs(self, jobs: Sequence[Job], asker: str) -> list[Job]:
+        """See the protocol."""
+        asked: dict[str, Job] = {}
+        for some in chunks(sorted(jobs, key=lambda job: job.key)):
+            with self._writing() as connection:
+                check_none_forgotten(connection, sorted({asset for job in some for asset in job.assets}))
+                now = connection.execute(select(clock(connection))).scalar_one()
+                for job in some:
+                    asked[job.key] = _asked(connection, job, asker, now)
+        return [asked[job.key] for job in jobs]
 
     def job(self, key: str) -> Job | None:
         """See the protocol."""
@@ -185,6 +180,24 @@ class JobRows(Session):
         with self._writing(durable=False) as connection:
             changed = _changed(connection) | {"state": "queued", "owner": "", "fence": jobs.c.fence + 1}
             return connection.execute(update(jobs).where(_stands(claim)).values(changed)).rowcount > 0
+
+
+def _asked(connection: Connection, job: Job, asker: str, now: float) -> Job:
+    """The job as it stands, once it is asked for; others are asked for in the order of their keys."""
+    key = bytes.fromhex(job.key)
+    new = _row(Job(job.key, job.algorithm, job.assets, closure=job.closure, order=job.order))
+    new |= {"created_at": now, "changed_at": now, "revision": 1}
+    there = None
+    while there is None:  # what was there a moment ago may be removed meanwhile
+        upsert(connection, jobs, new)
+        there = connection.execute(_one(key).with_for_update()).one_or_none()
+    if there.state in ENDED:
+        connection.execute(delete(askers).where(askers.c.key == key))
+        again = {**new, "fence": there.fence + 1, "revision": there.revision + 1}
+        connection.execute(update(jobs).where(jobs.c.key == key).values(again))
+        there = connection.execute(_one(key)).one()
+    upsert(connection, askers, {"key": key, "asker": asker})
+    return _job(there)
 
 
 def _one(key: bytes) -> Any:
