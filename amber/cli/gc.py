@@ -78,7 +78,15 @@ def _show(done: "Collected", uploads: int, grace: float, *, dry_run: bool, as_js
             [{"sha256": blob.sha256, "size_bytes": blob.size_bytes} for blob in blobs]
             for blobs in (done.blobs, done.waiting)
         )
-        emit({"deleted": deleted, "waiting": waiting, "bytes": done.size_bytes, "uploads": uploads})
+        emit(
+            {
+                "deleted": deleted,
+                "waiting": waiting,
+                "bytes": done.size_bytes,
+                "leftovers": done.leftovers,
+                "uploads": uploads,
+            }
+        )
         return
     from amber.cli.wording import counted, duration, size
 
@@ -87,6 +95,8 @@ def _show(done: "Collected", uploads: int, grace: float, *, dry_run: bool, as_js
         say(f"{counted(len(done.waiting), 'blob')} that no feature needs ({spare}); nothing was done")
         return
     say(f"{counted(len(done.blobs), 'blob')} deleted ({size(done.size_bytes)})")
+    if done.leftovers:
+        say(f"{counted(done.leftovers, 'half-written file')} of killed writers removed")
     if uploads:
         say(f"{counted(uploads, 'upload')} removed that nobody went on with")
     if done.waiting:

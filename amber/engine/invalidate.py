@@ -13,6 +13,7 @@ from amber.errors import (
     VersionNotFoundError,
 )
 from amber.registry import Registry
+from amber.store.collect import delete_unneeded
 from amber.store.protocol import Applied, Disowned, KeptPlan, PlanAction, Store
 
 #: Action → how a message names its plan, and the command that applies it.
@@ -23,8 +24,6 @@ _ACTIONS: dict[PlanAction, tuple[str, str]] = {
 }
 #: For so long what was disowned stays when superseded features are dropped.
 UNDO_SECONDS = 30 * 24 * 3600.0
-#: Blobs that are deleted while nothing else can be committed.
-_AT_ONCE = 50
 
 
 def person() -> str:
@@ -136,9 +135,7 @@ def apply_plan(store: Store, plan_id: str, *, action: PlanAction, who: str | Non
     """
     _check_action(store, plan_id, action)
     applied = store.catalog.apply_plan(plan_id, who=who or person())
-    digests = [blob.sha256 for blob in applied.blobs]
-    for at in range(0, len(digests), _AT_ONCE):
-        store.catalog.collect(digests[at : at + _AT_ONCE], store.blobs.delete)
+    delete_unneeded(store, [blob.sha256 for blob in applied.blobs])
     return applied
 
 

@@ -5,9 +5,10 @@ import hashlib
 import os
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -117,10 +118,21 @@ class FileBlobs:
             raise _corrupt(sha256, self._path(sha256))
         return blob.size_bytes
 
-    def delete(self, sha256: str) -> None:
+    def delete(self, *digests: str) -> None:
         """See the protocol."""
         with failing_well(self._folder):
-            self._path(sha256).unlink(missing_ok=True)
+            for sha256 in digests:
+                self._path(sha256).unlink(missing_ok=True)
+
+    def sweep(self, idle_seconds: float) -> int:
+        """See the protocol."""
+        swept = 0
+        for path in self.leftovers():
+            with failing_well(self._folder), suppress(FileNotFoundError):  # its writer may end it meanwhile
+                if time.time() - path.stat().st_ctime >= idle_seconds:
+                    path.unlink()
+                    swept += 1
+        return swept
 
     def digests(self) -> Iterator[Blob]:
         """See the protocol."""
@@ -129,7 +141,7 @@ class FileBlobs:
                 yield from [Blob(entry.name, entry.stat().st_size) for entry in entries]
 
     def leftovers(self) -> list[Path]:
-        """Half-written files; those of killed processes stay until somebody removes them."""
+        """Half-written files; those of killed processes stay until `sweep` removes them."""
         return sorted(self._incoming.iterdir()) if self._incoming.exists() else []
 
     def _path(self, sha256: str) -> Path:
@@ -288,10 +300,15 @@ class MemoryBlobs:
         """See the protocol."""
         return len(self.read(sha256))
 
-    def delete(self, sha256: str) -> None:
+    def delete(self, *digests: str) -> None:
         """See the protocol."""
         with self._lock:
-            self._bytes.pop(sha256, None)
+            for sha256 in digests:
+                self._bytes.pop(sha256, None)
+
+    def sweep(self, idle_seconds: float) -> int:
+        """See the protocol."""
+        return 0
 
     def digests(self) -> Iterator[Blob]:
         """See the protocol."""

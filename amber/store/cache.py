@@ -72,10 +72,15 @@ class CachedBlobs:
         """See the protocol."""
         return self._blobs.check(sha256)
 
-    def delete(self, sha256: str) -> None:
+    def delete(self, *digests: str) -> None:
         """See the protocol."""
-        self._blobs.delete(sha256)
-        self._link.ask(lambda redis: redis.delete(_PREFIX + sha256))
+        self._blobs.delete(*digests)
+        if digests:
+            self._link.ask(lambda redis: redis.delete(*(_PREFIX + sha256 for sha256 in digests)))
+
+    def sweep(self, idle_seconds: float) -> int:
+        """See the protocol."""
+        return self._blobs.sweep(idle_seconds)
 
     def digests(self) -> Iterator[Blob]:
         """See the protocol."""

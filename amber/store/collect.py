@@ -1,6 +1,6 @@
 """Collects blobs that nothing needs, in two phases: marked first, deleted when they still are not needed after a while."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from amber.store.protocol import Blob, Store
@@ -19,6 +19,8 @@ class Collected:
     blobs: tuple[Blob, ...]
     #: Marked, and deleted by a later collection if nothing needs them until then.
     waiting: tuple[Blob, ...]
+    #: Half-written files of killed writers that were removed.
+    leftovers: int = 0
 
     @property
     def size_bytes(self) -> int:
@@ -52,12 +54,21 @@ def collect(
         return Collected((), tuple(orphans))
     store.catalog.mark_garbage(orphans)
     due = store.catalog.garbage(grace_seconds)
-    gone: set[str] = set()
-    for at in range(0, len(due), _AT_ONCE):
-        some = [blob.sha256 for blob in due[at : at + _AT_ONCE]]
-        gone.update(store.catalog.collect(some, store.blobs.delete))
-        heard(min(at + _AT_ONCE, len(due)), len(due))
+    gone = delete_unneeded(store, [blob.sha256 for blob in due], heard=heard)
     return Collected(
         tuple(blob for blob in due if blob.sha256 in gone),
         tuple(blob for blob in orphans if blob.sha256 not in gone),
+        store.blobs.sweep(max(grace_seconds, GRACE_SECONDS)),
     )
+
+
+def delete_unneeded(
+    store: Store, digests: Sequence[str], *, heard: Callable[[int, int], object] = _unheard
+) -> set[str]:
+    """Delete those of the blobs that nothing needs, and return them; nothing is committed while some of them go."""
+    gone: set[str] = set()
+    for at in range(0, len(digests), _AT_ONCE):
+        some = digests[at : at + _AT_ONCE]
+        gone.update(store.catalog.collect(some, store.blobs.delete))
+        heard(at + len(some), len(digests))
+    return gone

@@ -390,13 +390,13 @@ class MemoryUpkeep(ABC):
         }
         return oldest
 
-    def collect(self, digests: Sequence[str], delete: Callable[[str], object]) -> list[str]:
+    def collect(self, digests: Sequence[str], delete: Callable[..., object]) -> list[str]:
         """See the protocol."""
         with self._lock:
             needed = self._needed()
             gone = [sha256 for sha256 in digests if sha256 not in needed]
+            delete(*gone)
             for sha256 in gone:
-                delete(sha256)
                 self._rows.garbage[sha256] = GarbageRow(0, time.time(), self._rows.fence, collected=True)
             return gone
 

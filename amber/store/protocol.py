@@ -303,8 +303,11 @@ class Blobs(Protocol):
     def check(self, sha256: str) -> int:
         """Read the bytes through and return their number; raises as `read`. Never from a cache."""
 
-    def delete(self, sha256: str) -> None:
-        """Remove the bytes, if they are there."""
+    def delete(self, *digests: str) -> None:
+        """Remove the bytes of these, as far as they are there; of many in few requests."""
+
+    def sweep(self, idle_seconds: float) -> int:
+        """Remove what killed writers left half-written and nobody has touched for so long; how many files."""
 
     def digests(self) -> Iterator[Blob]:
         """All blobs there are, in no order."""

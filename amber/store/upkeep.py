@@ -92,12 +92,12 @@ class Upkeep(Protocol):
         Leases that ended before that time are removed: whoever comes back with one is refused.
         """
 
-    def collect(self, digests: Sequence[str], delete: Callable[[str], object]) -> list[str]:
+    def collect(self, digests: Sequence[str], delete: Callable[..., object]) -> list[str]:
         """Delete those blobs that nothing needs, and see to it that nobody commits one who stored it before; which ones.
 
         Args:
             digests: A few; nothing can be committed meanwhile.
-            delete: Removes the bytes.
+            delete: Removes the bytes of the digests it is given.
         """
 
     def pin(self, pin: Pin) -> bool:

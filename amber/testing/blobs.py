@@ -79,6 +79,9 @@ class BlobsTests(CatalogTests):
         blobs.delete(HELLO)
         assert blobs.present([HELLO, NOTHING]) == {NOTHING}
         assert list(blobs.digests()) == [Blob(NOTHING, 0)]
+        blobs.delete(HELLO, NOTHING, digest(1))
+        blobs.delete()
+        assert list(blobs.digests()) == []
 
     def test_a_file_of_ones_own_is_copied(self, blobs: Blobs, tmp_path: Path) -> None:
         file = tmp_path / "mine.txt"

@@ -14,6 +14,7 @@ import redis
 from amber.engine import resolve
 from amber.engine.engine import Engine
 from amber.engine.events import StepEvent
+from amber.engine.invalidate import apply_plan, plan_forget
 from amber.errors import BlobMissingError, ConfigurationError
 from amber.registry import Registry
 from amber.store.blobs import FileBlobs
@@ -236,6 +237,20 @@ def test_who_waits_for_another_process_is_woken_by_redis(
     for engine in engines:
         engine.close()
         engine.store.close()
+
+
+def test_a_title_taken_down_is_gone_from_redis_too(tmp_path: Path, valkey: Valkey) -> None:
+    counting, wanted, url = Counting(), ask("numbers"), valkey.empty()
+    store = open_store(tmp_path / "home", redis_url=url)
+    engine = Engine(store, Registry(counting.algorithms()))
+    sha256 = engine.get(wanted).trace.value.sha256
+    with redis.Redis.from_url(url) as client:
+        assert client.exists(f"amber:blob:{sha256}")
+        plan = plan_forget(store, wanted.assets[0], reason="taken down")
+        apply_plan(store, plan.id, action="forget")
+        assert sha256 not in str(client.keys())
+    engine.close()
+    store.close()
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,11 @@ def test_leftovers_of_killed_writers_are_no_blobs(blobs: FileBlobs) -> None:
     left = blobs.folder / "incoming" / "12345-half"
     left.write_bytes(b"hel")
     assert list(blobs.digests()) == [Blob(HELLO, 5)]
+    assert blobs.sweep(60.0) == 0
     assert blobs.leftovers() == [left]
+    assert blobs.sweep(0.0) == 1
+    assert blobs.leftovers() == []
+    assert list(blobs.digests()) == [Blob(HELLO, 5)]
 
 
 def test_nothing_is_left_over_after_a_put(blobs: FileBlobs, scratch: Path) -> None:

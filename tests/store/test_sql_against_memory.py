@@ -239,7 +239,7 @@ class SqlAgainstMemory(RuleBasedStateMachine):
     @rule()
     def collect(self) -> None:
         due = self._both(lambda c: c.garbage(0.0))
-        self._both(lambda c: c.collect([blob.sha256 for blob in due], lambda sha256: None))
+        self._both(lambda c: c.collect([blob.sha256 for blob in due], lambda *digests: None))
 
     @rule(name=names, algorithm=st.sampled_from(ALGORITHMS), assets=some_assets)
     def fail(self, name: str, algorithm: str, assets: tuple[str, ...]) -> None:

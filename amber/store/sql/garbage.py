@@ -57,16 +57,16 @@ class GarbageRows(Session):
             rows = connection.execute(due.order_by(garbage.c.sha256)).all()
         return [Blob(sha256.hex(), size_bytes) for sha256, size_bytes in rows]
 
-    def collect(self, digests: Sequence[str], delete: Callable[[str], object]) -> list[str]:
+    def collect(self, digests: Sequence[str], delete: Callable[..., object]) -> list[str]:
         """See the protocol."""
         with self._writing() as connection:
             current_epoch(connection, lock=True, to_raise=True)  # nobody commits until this is over
             alone(connection, _NAME)
             needed = needed_among(connection, digests)
             gone = [sha256 for sha256 in digests if sha256 not in needed]
+            delete(*gone)
             fence, now = _last_fence(connection), time.time()
             for sha256 in gone:
-                delete(sha256)
                 row = {"sha256": bytes.fromhex(sha256), "size_bytes": 0, "marked_at": now, "fence": fence}
                 row |= {"collected": True}
                 upsert(connection, garbage, row, replacing=("marked_at", "fence", "collected"))
