@@ -277,10 +277,10 @@ class MemoryCatalog(TokensInMemory, VerdictsInMemory, StandingInMemory, JobsInMe
                 return None
             self._rows.fence += 1
             is_left = recipe in self._rows.leases
-            lease = Lease(recipe, self._rows.fence, owner, time.time() + seconds, is_left)
+            lease = Lease(recipe, self._rows.fence, owner, time.time() + seconds)
             self._rows.leases[recipe] = lease
             self._rows.lease_assets[recipe] = tuple(assets)
-            return lease
+            return replace(lease, taken_over=is_left)
 
     def holder(self, recipe: str) -> Lease | None:
         """See the protocol."""
