@@ -112,20 +112,29 @@ class Settings:
             auth=_auth(variables.get("AMBER_AUTH") or _typed(document, "auth", str) or "off"),
             media_roots=_roots(variables.get("AMBER_MEDIA_ROOTS"), _typed(document, "media_roots", list)),
             **{
-                name: _number(variables, document, name, getattr(cls, name))
-                for name in ("rate_limit", "queue_limit", "request_limit", "upload_bytes")
+                name: _number(variables, document, name, getattr(cls, name), least)
+                for name, least in (
+                    ("rate_limit", 0),
+                    ("queue_limit", 1),
+                    ("request_limit", 1),
+                    ("upload_bytes", 1),
+                )
             },
         )
 
 
-def _number(variables: Mapping[str, str], document: dict[str, Any], name: str, default: int) -> int:
+def _number(
+    variables: Mapping[str, str], document: dict[str, Any], name: str, default: int, least: int = 0
+) -> int:
     variable = f"AMBER_{name.upper()}"
     text = variables.get(variable)
-    if not text:
-        return int(_typed(document, name, int)) if name in document else default
-    if not text.isdecimal():
-        raise ConfigurationError(f"{variable} must be a whole number; found {text!r}")
-    return int(text)
+    if not text and name not in document:
+        return default
+    number = _typed(document, name, int) if not text else int(text) if text.isdecimal() else -1
+    if number < least:
+        found = repr(text) if text else f"{number} in amber.toml"
+        raise ConfigurationError(f"{variable} must be a whole number, {least} or more; found {found}")
+    return int(number)
 
 
 def _auth(text: str) -> Literal["off", "token"]:

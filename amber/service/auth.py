@@ -1,6 +1,7 @@
 """Who may do what: access tokens, and how many requests a caller may send."""
 
 import ipaddress
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from amber.errors import BusyError, ConfigurationError, ScopeError, TokenRefusedError
+from amber.service.problems import RefusedError
 from amber.settings import Settings
 from amber.store.tokens import SCOPES, Scope, Token, TokenCatalog, is_secret_of, parts
 
@@ -74,6 +76,35 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def check_site(method: str, host: str, origin: str) -> None:
+    """See that a web page from elsewhere does not make a browser use a service that lets everybody on this machine in.
+
+    Such a page gives its own name to this machine's address, or sends what browsers send without asking first.
+
+    Args:
+        method: Of the request.
+        host: Its `Host`.
+        origin: Its `Origin`; empty if it has none.
+
+    Raises:
+        RefusedError: It does (403).
+    """
+    name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
+    if not (_is_loopback(name.strip("[]")) or name.endswith(".localhost")):
+        raise RefusedError(
+            403,
+            "Not this machine",
+            f"Host is {host[:100]!r}, and without access tokens only localhost and its addresses are served; "
+            "set AMBER_AUTH=token to serve under another name",
+        )
+    if origin and method not in ("GET", "HEAD") and origin.partition("://")[2] != host:
+        raise RefusedError(
+            403,
+            "Another site",
+            f"a page of {origin[:100]} sends this to {host[:100]}; set AMBER_AUTH=token to allow that",
+        )
 
 
 class OpenGuard:

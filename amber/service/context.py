@@ -39,6 +39,8 @@ SILENT_SECONDS = 60.0
 PIECE_BYTES = 1 << 20
 #: The longest that a request may wait for a job.
 LONGEST_WAIT_SECONDS = 300.0
+#: In JSON; a database may keep none, and others do.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _bearer = HTTPBearer(auto_error=False, description="An access token that `amber token create` made.")
 
 
@@ -162,7 +164,10 @@ async def read_body(request: Request) -> bytes:
         if size > BODY_BYTES:
             raise TooLargeError(f"the body has more than {BODY_BYTES} bytes")
         chunks.append(chunk)
-    return b"".join(chunks)
+    data = b"".join(chunks)
+    if _NUL.search(data):
+        raise UsageError("the body has a NUL (\\u0000), which no text may have")
+    return data
 
 
 async def pieces_of(request: Request) -> AsyncIterator[bytes]:

@@ -21,7 +21,7 @@ from amber.engine.ask import Ask
 from amber.errors import AmberError, BusyError
 from amber.keys import Closure
 from amber.service import metrics
-from amber.service.auth import Caller
+from amber.service.auth import Caller, check_site
 from amber.service.context import Service, address_of
 from amber.service.features import ask_of
 from amber.service.hub import JobHub
@@ -43,6 +43,9 @@ _FEATURE = re.compile(r"/v1/assets/([0-9a-f]{64})/features/([A-Za-z0-9_]+)\Z")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 #: Requests for features whose meaning is kept.
 _MOST_PREPARED = 10_000
+_MOST_HOSTS = 100
+#: Browsers take answers for what they say they are.
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 #: Requests that take longer are logged, whatever came of them.
 SLOW_SECONDS = 5.0
 #: The status of a request whose client went away, as it is counted.
@@ -86,6 +89,9 @@ class Front:
         self._prepared: OrderedDict[tuple[str, bytes, bytes], _Prepared] = OrderedDict()
         self._ids = (f"{os.urandom(4).hex()}-{number:x}" for number in itertools.count(1))
         self._open = 0
+        self._is_open_to_all = service.settings.auth == "off"
+        #: `Host` headers that were found to mean this machine.
+        self._local_hosts: set[bytes] = set()
         self._counters: dict[tuple[str, str, int], Callable[[], None]] = {}
         self._warm_seconds = metrics.REQUEST_SECONDS.labels(_WARM_ROUTE)
 
@@ -105,14 +111,29 @@ class Front:
         told = _Told(given.decode() if _REQUEST_ID.match(given) else next(self._ids))
         self._open += 1
         try:
-            if self._open > self._service.settings.request_limit:
-                error = BusyError(f"{self._open} requests are in hand; the service takes so many at once")
-                await _refuse(error, scope, receive, _noting(send, told))
+            refused = self._refused(scope["method"], headers)
+            if refused is not None:
+                await _refuse(refused, scope, receive, _noting(send, told))
             elif not await self._warm(scope, headers, send, told):
                 await self._cold(scope, receive, send, told)
         finally:
             self._open -= 1
             self._note(scope, told, time.perf_counter() - began)
+
+    def _refused(self, method: str, headers: dict[bytes, bytes]) -> Exception | None:
+        """Why a request is not looked at any further, if it is not."""
+        if self._open > self._service.settings.request_limit:
+            return BusyError(f"{self._open} requests are in hand; the service takes so many at once")
+        host = headers.get(b"host", b"localhost")
+        if not self._is_open_to_all or (host in self._local_hosts and b"origin" not in headers):
+            return None
+        try:
+            check_site(method, host.decode("latin-1"), headers.get(b"origin", b"").decode("latin-1"))
+        except RefusedError as error:
+            return error
+        if len(self._local_hosts) < _MOST_HOSTS:
+            self._local_hosts.add(host)
+        return None
 
     # the warm path
 
@@ -178,6 +199,10 @@ class Front:
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send, told: _Told) -> None:
         noting = _noting(send, told)
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            error = RefusedError(400, "No text", "the path or the query has a NUL, which no name has")
+            await _refuse(error, scope, receive, noting)
+            return
         try:
             await self._app(scope, receive, noting)
         except ClientDisconnect:
@@ -222,12 +247,24 @@ async def _send(encoded: Encoded, headers: dict[bytes, bytes], send: Send, told:
     said = (b"x-request-id", told.request.encode())
     if known is not None and is_same(known.decode("latin-1"), encoded.etag.decode()):
         told.status = 304
-        await send({"type": "http.response.start", "status": 304, "headers": [*encoded.headers[:-1], said]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 304,
+                "headers": [*encoded.headers[:-1], said, _NO_SNIFFING],
+            }
+        )
         await send({"type": "http.response.body", "body": b""})
         return
     told.status = 200
     length = (b"content-length", b"%d" % len(encoded.body))
-    await send({"type": "http.response.start", "status": 200, "headers": [*encoded.headers, length, said]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [*encoded.headers, length, said, _NO_SNIFFING],
+        }
+    )
     await send({"type": "http.response.body", "body": encoded.body})
 
 
@@ -237,7 +274,8 @@ def _noting(send: Send, told: _Told) -> Send:
     async def noting(message: Message) -> None:
         if message["type"] == "http.response.start":
             told.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", told.request.encode())]
+            said = (b"x-request-id", told.request.encode())
+            message["headers"] = [*message.get("headers", ()), said, _NO_SNIFFING]
         await send(message)
 
     return noting

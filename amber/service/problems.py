@@ -1,5 +1,6 @@
 """What went wrong, as RFC 9457 wants it told: every problem of every route is made here."""
 
+import logging
 import math
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from starlette.responses import Response
 
 from amber import errors
 from amber.engine.texts import json_text
+from amber.service.logs import log
 from jasper.errors import MediaError
 
 MEDIA_TYPE = "application/problem+json"
@@ -118,7 +120,11 @@ def _known(error: Exception) -> Problem:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     retryable = bool(getattr(error, "retryable", False))
-    return Problem(status, title, str(error), kind.__name__, retryable, headers=headers)
+    detail = str(error)
+    if status >= 500 and isinstance(error, errors.StoreError):  # it may tell where the store is
+        log("store failed", level=logging.WARNING, problem=kind.__name__, detail=detail)
+        detail = f"{title}; the log of the service tells more"
+    return Problem(status, title, detail, kind.__name__, retryable, headers=headers)
 
 
 def _failed(error: FailedJobError) -> Problem:

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from amber.service.app import make_app
 from amber.service.auth import check_host
 from amber.service.front import Front
 from amber.service.hub import JobHub
+from amber.service.listening import BoundedHeads, listen
 from amber.service.logs import log, log_to
 from amber.settings import Settings
 
@@ -54,9 +56,10 @@ def serve(
         told: Called with the address, once it serves.
 
     Raises:
-        ConfigurationError: It would be open to others without asking for tokens.
+        ConfigurationError: It would be open to others without asking for tokens, or cannot listen there.
     """
     check_host(how.host, settings)
+    sockets = listen(how.host, how.port)
     log_to()
     tracing.start()
     app = make_app(amber, settings)
@@ -64,18 +67,16 @@ def serve(
     worker = _OwnWorker(how) if how.jobs else _NoWorker()
     config = uvicorn.Config(
         app,
-        host=how.host,
-        port=how.port,
+        http=BoundedHeads,
         log_config=None,
         access_log=False,
         lifespan="on",
-        backlog=4096,
         timeout_graceful_shutdown=max(1, round(how.grace_seconds)),
         server_header=False,
     )
     server = _Server(config, app.hub, worker, told)
     with server.heeding_signals(how.grace_seconds), worker:
-        server.run()
+        server.run(sockets)
     log("service ended", pid=os.getpid())
 
 
@@ -96,12 +97,12 @@ class _Server(uvicorn.Server):
         #: The latest that the process ends after it was told to.
         self._end: threading.Timer | None = None
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
         if self.started:
-            places = [place.getsockname() for server in self.servers for place in server.sockets]
-            host = f"[{places[0][0]}]" if ":" in places[0][0] else places[0][0]
-            url = f"http://{host}:{places[0][1]}"
+            assert sockets, "it was given where to listen"
+            address, port = sockets[0].getsockname()[:2]
+            url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
             log("serving", url=url, pid=os.getpid())
             if self._told is not None:
                 self._told(url)

@@ -222,7 +222,10 @@ def _title(metadata: str) -> str:
             raise UsageError(
                 f"Upload-Metadata gives {name[:70]!r} in something else than base64 of UTF-8"
             ) from error
-    return (said.get("title") or said.get("filename", ""))[:1000]
+    title = (said.get("title") or said.get("filename", ""))[:1000]
+    if "\0" in title:
+        raise UsageError("the title in Upload-Metadata has a NUL, which no text may have")
+    return title
 
 
 def _check(version: str | None) -> None:

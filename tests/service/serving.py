@@ -13,6 +13,7 @@ from amber.engine.events import StepEvent
 from amber.engine.worker import Worker
 from amber.service.app import make_app
 from amber.service.front import Front
+from amber.service.listening import BoundedHeads
 from amber.settings import Settings
 from amber.store.jobs import Job
 from tests.servers.processes import until
@@ -72,7 +73,13 @@ def serving(amber: Amber, settings: Settings) -> Iterator[str]:
     app = make_app(amber, settings)
     assert isinstance(app, Front)
     config = uvicorn.Config(
-        app, port=0, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5
+        app,
+        port=0,
+        http=BoundedHeads,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

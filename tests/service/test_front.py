@@ -50,6 +50,42 @@ def test_what_was_disowned_is_not_answered_from_in_front(
     assert http.get(path).status_code == 202
 
 
+@pytest.mark.parametrize(
+    ("host", "origin", "reads", "writes"),
+    [
+        ("localhost:8000", "", 200, 415),
+        ("127.0.0.1", "", 200, 415),
+        ("[::1]:8000", "", 200, 415),
+        ("studio.localhost:8000", "http://studio.localhost:8000", 200, 415),
+        ("evil.example", "", 403, 403),
+        ("evil.example:8000", "http://evil.example:8000", 403, 403),
+        ("127.0.0.1.evil.example", "", 403, 403),
+        ("localhost:8000", "http://evil.example", 200, 403),
+        ("localhost:8000", "null", 200, 403),
+    ],
+)
+def test_a_page_of_another_site_does_not_use_a_service_without_tokens(
+    both: tuple[httpx.Client, str], host: str, origin: str, reads: int, writes: int
+) -> None:
+    http, path = both
+    headers = {"Host": host} | ({"Origin": origin} if origin else {})
+    for place in (path, path, "/v1/assets"):
+        answer = http.get(place, headers=headers)
+        assert answer.status_code == reads and answer.headers["x-content-type-options"] == "nosniff"
+    assert http.post("/v1/plans", content=b"x", headers=headers).status_code == writes
+
+
+def test_with_tokens_it_is_served_under_any_name(settings: Settings) -> None:
+    from dataclasses import replace
+
+    guarded = replace(settings, auth="token")
+    with Amber.open(settings=guarded) as amber, serving(amber, guarded) as url:
+        answer = httpx.get(
+            f"{url}/v1/assets", headers={"Host": "amber.example", "Origin": "https://x.example"}
+        )
+    assert answer.status_code == 401
+
+
 def test_who_reads_slowly_holds_no_thread(both: tuple[httpx.Client, str], settings: Settings) -> None:
     http, path = both
     with Amber.open(settings=settings) as amber:
@@ -59,7 +95,7 @@ def test_who_reads_slowly_holds_no_thread(both: tuple[httpx.Client, str], settin
     for _ in range(3 * STORE_THREADS):
         reader = socket.create_connection(address)
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        reader.sendall(f"GET /v1/blobs/{blob.sha256} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        reader.sendall(f"GET /v1/blobs/{blob.sha256} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         slow.append(reader)
     try:
         assert http.get(path, headers={"Accept": "text/csv"}).status_code == 200
@@ -74,7 +110,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(both: tuple[httpx.Client, str]
     before = http.get("/v1/assets").json()
     with socket.create_connection((http.base_url.host, http.base_url.port)) as sender:
         sender.sendall(
-            b"POST /v1/assets HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 100_000
+            b"POST /v1/assets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 100_000
         )
         until(lambda: bool(list((settings.home / "scratch").glob("*/upload"))), "it comes in")
     until(lambda: not list((settings.home / "scratch").glob("*/upload")), "what came is removed")

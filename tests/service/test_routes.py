@@ -401,3 +401,31 @@ def test_a_takedown_takes_the_upload_along(http: httpx.Client, asset: str, clip:
         until(lambda gone=gone: http.get(gone).status_code == 404, gone)  # type: ignore[misc]
     assert http.post("/v1/assets", content=clip.read_bytes()).status_code == 201
     assert ready(http, asset).json()["hit"] is False
+
+
+def test_a_nul_is_refused_wherever_it_comes(http: httpx.Client, asset: str) -> None:
+    """PostgreSQL keeps none in a text."""
+    for path in (
+        "/v1/assets/a%00b",
+        "/v1/assets?name=a%00b",
+        "/v1/assets?label.a%00=b",
+        f"/v1/assets/{asset}?x=%00",
+    ):
+        answer = http.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    for title in ("a\0b", "\\\0"):
+        answer = http.patch(f"/v1/assets/{asset}", json={"title": title})
+        assert answer.status_code == 422 and "NUL" in answer.json()["detail"]
+    assert http.patch(f"/v1/assets/{asset}", json={"title": "\\u0000"}).json()["title"] == "\\u0000"
+    headers = {"Upload-Length": "5", "Upload-Metadata": "title AA=="}
+    assert http.post("/v1/uploads", headers=headers).status_code == 422
+
+
+def test_a_title_is_text_and_nothing_else(http: httpx.Client, asset: str) -> None:
+    title = "<img src=x onerror=alert(1)>"
+    answer = http.patch(f"/v1/assets/{asset}", json={"title": title})
+    assert answer.json()["title"] == title
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    named = http.get("/v1/assets", params={"name": title}).json()["assets"]
+    assert [one["asset"] for one in named] == [asset]

@@ -169,7 +169,7 @@ def test_an_upload_that_would_be_too_large_is_refused_at_once(settings: Settings
 def _half_sent(http: httpx.Client, place: str, offset: int, data: bytes) -> socket.socket:
     """A line on which a part was sent as far as `data`, and more was promised."""
     line = socket.create_connection((http.base_url.host, http.base_url.port))
-    head = f"PATCH {place} HTTP/1.1\r\nHost: x\r\nContent-Type: {PART}\r\nUpload-Offset: {offset}\r\nContent-Length: 9000000\r\n\r\n"
+    head = f"PATCH {place} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PART}\r\nUpload-Offset: {offset}\r\nContent-Length: 9000000\r\n\r\n"
     line.sendall(head.encode() + data)
     return line
 
@@ -205,7 +205,7 @@ def test_who_sends_nothing_for_too_long_is_sent_away(
     assert offset_of(http, place) == 1000
     with socket.create_connection((http.base_url.host, http.base_url.port)) as line:
         line.sendall(
-            b"POST /v1/plans HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+            b"POST /v1/plans HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
         )
         assert b"408 Request Timeout" in line.recv(4096)
 
