@@ -15,6 +15,7 @@ from typing import (
     ParamSpec,
     TypeVar,
     Union,
+    Unpack,
     dataclass_transform,
     get_args,
     get_origin,
@@ -30,6 +31,7 @@ from amber.errors import (
     SourceLostError,
     UntypedParameterError,
 )
+from amber.resources import Taking
 from amber.weights import Weights
 
 T = TypeVar("T")
@@ -195,6 +197,8 @@ class Algorithm(Generic[P, R]):
     cpus: float = 1.0
     gpus: float = 0.0
     memory_bytes: int = 0
+    memory_bytes_a_pixel: int = 0
+    memory_bytes_a_frame: int = 0
     libraries: tuple[str, ...] = ()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -221,10 +225,8 @@ def algorithm(
     version: str,
     name: str | None = None,
     merge: None = None,
-    cpus: float = 1.0,
-    gpus: float = 0.0,
-    memory_bytes: int = 0,
     libraries: tuple[str, ...] = (),
+    **taking: Unpack[Taking],
 ) -> Callable[[Callable[P, R]], Algorithm[P, R]]: ...
 
 
@@ -234,10 +236,8 @@ def algorithm(
     version: str,
     name: str | None = None,
     merge: Callable[..., R],
-    cpus: float = 1.0,
-    gpus: float = 0.0,
-    memory_bytes: int = 0,
     libraries: tuple[str, ...] = (),
+    **taking: Unpack[Taking],
 ) -> Callable[[Callable[P, R]], Algorithm[P, R]]: ...
 
 
@@ -246,10 +246,8 @@ def algorithm(
     version: str,
     name: str | None = None,
     merge: Callable[..., Any] | None = None,
-    cpus: float = 1.0,
-    gpus: float = 0.0,
-    memory_bytes: int = 0,
     libraries: tuple[str, ...] = (),
+    **taking: Unpack[Taking],
 ) -> Callable[[Callable[P, R]], Algorithm[P, R]]:
     """Declare a function as an algorithm.
 
@@ -260,10 +258,8 @@ def algorithm(
         version: Raised by the author whenever the function may return something else.
         name: The algorithm's name; the function's, unless said.
         merge: For `Pair` inputs: called with the list of blocks of several titles, and the settings it names.
-        cpus: Processors that one call uses.
-        gpus: Accelerators that one call uses.
-        memory_bytes: Peak memory of one call, if it is known.
         libraries: Distributions whose versions can change the result; they are recorded in `algorithms.lock`.
+        taking: What one call takes of the machine; see `Taking`.
 
     Raises:
         DeclarationError: A parameter without a type, a setting without a default, a type that cannot be used.
@@ -271,9 +267,7 @@ def algorithm(
 
     def declare(function: Callable[P, R]) -> Algorithm[P, R]:
         made = _declare(function, name or function.__name__, version)
-        made = dataclasses.replace(
-            made, merge=merge, cpus=cpus, gpus=gpus, memory_bytes=memory_bytes, libraries=_names(libraries)
-        )
+        made = dataclasses.replace(made, merge=merge, libraries=_names(libraries), **taking)
         _check_merge(made)
         for attribute in functools.WRAPPER_ASSIGNMENTS:
             object.__setattr__(made, attribute, getattr(function, attribute))

@@ -9,6 +9,8 @@ from amber.engine import invalidate
 from amber.engine.ask import Ask, Feature
 from amber.engine.engine import Engine, State
 from amber.engine.events import Listener, silent
+from amber.engine.executors.admission import Capacity, Requester
+from amber.engine.executors.gate import capacity_of
 from amber.engine.ingest import AssetName, Ingested, Progress, ingest, media_files, try_ingest
 from amber.engine.jobs import find_job
 from amber.engine.lineage import Lineage, lineage
@@ -38,12 +40,13 @@ class Amber:
     Args:
         store: Where features are kept.
         registry: The loaded algorithms.
+        capacity: What steps may take together on this machine; what it has, unless given.
     """
 
-    def __init__(self, store: Store, registry: Registry) -> None:
+    def __init__(self, store: Store, registry: Registry, capacity: Capacity | None = None) -> None:
         self.store = store
         self.registry = registry
-        self.engine = Engine(store, registry)
+        self.engine = Engine(store, registry, capacity=capacity)
 
     @classmethod
     def open(cls, home: str | Path | None = None, *, settings: Settings | None = None) -> Self:
@@ -71,7 +74,7 @@ class Amber:
             redis_url=chosen.redis_url,
             copies_bytes=chosen.copies_bytes,
         )
-        return cls(store, registry)
+        return cls(store, registry, _capacity(chosen))
 
     def __enter__(self) -> Self:
         return self
@@ -156,6 +159,7 @@ class Amber:
         settings: Mapping[str, object] | None = None,
         use: Mapping[str, str] | None = None,
         listener: Listener = silent,
+        requester: Requester | None = None,
     ) -> Feature:
         """The feature, computed if it is missing; several assets make one joint feature.
 
@@ -166,12 +170,14 @@ class Amber:
             settings: `algorithm.name`, or a bare name if only one algorithm of the ask has it → value.
             use: Result type's name → algorithm that shall produce it.
             listener: Told of every step.
+            requester: On whose behalf, and how urgent; the user of this process, who waits, unless given.
 
         Raises:
             NotFoundError, UsageError: What is asked for does not exist or cannot be meant.
             ComputeError: It, or one of its inputs, cannot be computed.
         """
-        return self.engine.get(self._ask(algorithm, assets, version, settings, use), listener)
+        ask = self._ask(algorithm, assets, version, settings, use)
+        return self.engine.get(ask, listener, requester=requester)
 
     def asks(
         self,
@@ -431,3 +437,10 @@ class Amber:
         self.registry.get(algorithm)
         hashes = tuple(self.asset(asset).asset for asset in assets)
         return Ask(algorithm, hashes, version, settings or {}, use or {})
+
+
+def _capacity(settings: Settings) -> Capacity | None:
+    """What the settings say of this machine; None where they say nothing, so that nobody looks before it matters."""
+    if not (settings.cpus or settings.gpus or settings.memory_bytes or settings.concurrency):
+        return None
+    return capacity_of(settings.cpus, settings.gpus, settings.memory_bytes, settings.concurrency)

@@ -43,6 +43,7 @@ AmberError
 │   ├── InputFailedError
 │   ├── InvalidResultError
 │   ├── SourceLostError
+│   ├── StepTooLargeError
 │   ├── WeightsMissingError
 │   ├── WeightsDigestError
 │   └── JobCancelledError
@@ -241,6 +242,10 @@ class InvalidResultError(ComputeError):
 
 class SourceLostError(ComputeError):
     """None of the asset's known locations still holds it."""
+
+
+class StepTooLargeError(ComputeError):
+    """A step takes more memory than this machine has for steps."""
 
 
 class WeightsMissingError(ComputeError):

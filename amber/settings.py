@@ -29,7 +29,12 @@ _IN_TOML = (
     "queue_limit",
     "request_limit",
     "upload_bytes",
+    "memory_bytes",
+    "cpus",
+    "gpus",
+    "concurrency",
 )
+_NUMBERS = ("rate_limit", "queue_limit", "request_limit", "upload_bytes", "memory_bytes", "cpus", "gpus")
 #: How much of blobs that are elsewhere a machine keeps as files, unless it says otherwise.
 COPIES_BYTES = 20 << 30
 
@@ -71,6 +76,16 @@ class Settings:
     request_limit: int = 2_000
     #: The most bytes that one upload may have. `AMBER_UPLOAD_BYTES`.
     upload_bytes: int = 500 << 30
+    #: Memory that the steps of this machine may take together, as algorithms declare it; 0: four fifths of what it has.
+    #: `AMBER_MEMORY_BYTES`.
+    memory_bytes: int = 0
+    #: Processors that the steps of this machine may take together; 0: those it has. `AMBER_CPUS`.
+    cpus: int = 0
+    #: Accelerators that the steps of this machine may take together; 0: those it has. `AMBER_GPUS`.
+    gpus: int = 0
+    #: Algorithm → how many of its steps this machine computes at once. `[concurrency]` in `amber.toml`, or
+    #: `AMBER_CONCURRENCY`, as `standard=2,motion=1`.
+    concurrency: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, *, home: Path | None = None) -> "Settings":
@@ -111,6 +126,7 @@ class Settings:
             token=variables.get("AMBER_TOKEN") or "",
             auth=_auth(variables.get("AMBER_AUTH") or _typed(document, "auth", str) or "off"),
             media_roots=_roots(variables.get("AMBER_MEDIA_ROOTS"), _typed(document, "media_roots", list)),
+<<<<<<< HEAD
             **{
                 name: _number(variables, document, name, getattr(cls, name), least)
                 for name, least in (
@@ -120,6 +136,12 @@ class Settings:
                     ("upload_bytes", 1),
                 )
             },
+=======
+            **{name: _number(variables, document, name, getattr(cls, name)) for name in _NUMBERS},
+            concurrency=_concurrency(
+                variables.get("AMBER_CONCURRENCY"), _typed(document, "concurrency", dict)
+            ),
+>>>>>>> 0b680dc (Steps are computed while the machine has room: what they declare is counted across processes, and who waits goes first)
         )
 
 
@@ -135,6 +157,20 @@ def _number(
         found = repr(text) if text else f"{number} in amber.toml"
         raise ConfigurationError(f"{variable} must be a whole number, {least} or more; found {found}")
     return int(number)
+
+
+def _concurrency(named: str | None, listed: Mapping[str, Any]) -> dict[str, int]:
+    """Algorithm → how many at once."""
+    given = dict(listed)
+    if named:
+        words = [word.partition("=") for word in named.split(",") if word.strip()]
+        given = {name.strip(): int(text) if text.isdecimal() else text for name, _, text in words}
+    for name, most in given.items():
+        if not name or isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise ConfigurationError(
+                f"AMBER_CONCURRENCY is written as standard=2,motion=1, from 1 on; found {name}={most}"
+            )
+    return given
 
 
 def _auth(text: str) -> Literal["off", "token"]:

@@ -431,7 +431,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "store": ("amber/store", "migrations"),
     "codec, registry, lock": ("amber/codec.py", "amber/registry.py", "amber/lock.py"),
     "keys, plan": ("amber/keys.py", "amber/plan.py"),
-    "declaration": ("amber/algorithm.py", "amber/weights.py", "amber/progress.py"),
+    "declaration": ("amber/algorithm.py", "amber/weights.py", "amber/progress.py", "amber/resources.py"),
     "evaluation": ("amber/evaluation",),
     "settings, errors": ("amber/settings.py", "amber/errors.py", "amber/__init__.py"),
     "conformance suite": ("amber/testing.py", "amber/testing"),

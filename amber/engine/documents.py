@@ -206,6 +206,8 @@ def algorithm_document(registry: "Registry", algorithm: "Algorithm[..., Any]") -
             "cpus": algorithm.cpus,
             "gpus": algorithm.gpus,
             "memory_bytes": algorithm.memory_bytes,
+            "memory_bytes_a_pixel": algorithm.memory_bytes_a_pixel,
+            "memory_bytes_a_frame": algorithm.memory_bytes_a_frame,
         },
         "result": algorithm.result.__name__,
         "help": summary(algorithm),

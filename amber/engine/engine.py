@@ -1,7 +1,7 @@
 """The engine: answers asks from the store, and computes what is missing."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from amber.engine import stored
 from amber.engine.ask import Ask, ComputedStep, Feature
 from amber.engine.claims import Claim, HandedBackError
 from amber.engine.events import Listener, StepEvent, silent
+from amber.engine.executors.admission import Capacity, Requester
+from amber.engine.executors.local import LocalExecutor
+from amber.engine.invalidate import person
 from amber.engine.leases import LEASE_SECONDS, LeaseKeeper, is_dead, owner_name
 from amber.engine.orders import Order, job_of
 from amber.engine.planning import plan
@@ -45,15 +48,25 @@ class Engine:
         store: Catalogue and blobs.
         registry: The loaded algorithms.
         lease_seconds: How long a lease lasts without a heartbeat.
+        capacity: What steps may take together on this machine; what it has, unless given.
     """
 
-    def __init__(self, store: Store, registry: Registry, *, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        capacity: Capacity | None = None,
+    ) -> None:
         self.store = store
         self.registry = registry
         self._values = Values(store.blobs)
         #: Keeps the leases and claims of this process alive.
         self.leases = LeaseKeeper(store.catalog, lease_seconds)
-        self._shop = Workshop(store, self._values, self.leases, self._source)
+        #: Computes the steps of this process.
+        self.executor = LocalExecutor(store, self._values, self._source, capacity)
+        self._shop = Workshop(store, self._values, self.leases, self.executor)
         self._closures: dict[tuple[object, ...], Closure] = {}
         self._snapshot: Snapshot | None = None
 
@@ -61,8 +74,13 @@ class Engine:
         """Stop the heartbeat; the store stays open."""
         self.leases.close()
 
-    def get(self, ask: Ask, listener: Listener = silent) -> Feature:
+    def get(self, ask: Ask, listener: Listener = silent, *, requester: Requester | None = None) -> Feature:
         """The feature, computed if it is missing.
+
+        Args:
+            ask: What is asked for.
+            listener: Told of every step.
+            requester: On whose behalf; the user of this process, who waits, unless given.
 
         Raises:
             NotFoundError, UsageError: What is asked for does not exist or cannot be meant.
@@ -79,7 +97,8 @@ class Engine:
                 return self._feature(closure, trace)
             except (BlobMissingError, BlobCorruptError):
                 lost = trace.value.sha256
-        return self._resolve(closure, snapshot, ask, key, lost, listener)
+        whose = requester or Requester(person())
+        return self._resolve(closure, snapshot, ask, key, lost, listener, lambda: whose)
 
     def plan(self, asks: Sequence[Ask], *, check_blobs: bool = True) -> Plan:
         """What `get` would do for these asks, which differ in their assets only.
@@ -157,7 +176,14 @@ class Engine:
         return Feature(trace, value, result_type, **how)  # type: ignore[arg-type]
 
     def _resolve(
-        self, closure: Closure, snapshot: Snapshot, ask: Ask, key: str, lost: str | None, listener: Listener
+        self,
+        closure: Closure,
+        snapshot: Snapshot,
+        ask: Ask,
+        key: str,
+        lost: str | None,
+        listener: Listener,
+        requester: Callable[[], Requester],
     ) -> Feature:
         """Resolve under one snapshot, with a job that tells others how it stands; who asks for the same joins it."""
         step = self._step(closure, ask)
@@ -165,7 +191,7 @@ class Engine:
         self.store.catalog.ask_job(job_of(closure, step, snapshot), asker)
         claimed = self.leases.claim(key=key)
         claim = Claim(self.store, claimed) if claimed is not None else None
-        run = Run(self._shop, closure, snapshot, _both(claim, listener))
+        run = Run(self._shop, closure, snapshot, _both(claim, listener), requester=requester)
         try:
             try:
                 with self.leases.claimed(claim):
@@ -174,7 +200,7 @@ class Engine:
                 if claim is None or self._is_cancelled(key):
                     raise
                 claim = None  # another process took the job over, as if this one had died; the ask goes on beside it
-                run = Run(self._shop, closure, snapshot, listener)
+                run = Run(self._shop, closure, snapshot, listener, requester=requester)
                 feature = self._run(run, closure, step, lost)
         except AmberError as error:
             if claim is not None:

@@ -18,7 +18,7 @@ LEASE_SECONDS = 30.0
 
 
 @cache
-def _host() -> str:
+def host_name() -> str:
     """Names the running kernel and its process numbers, so that a pid means the same on both sides."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -50,14 +50,14 @@ def _started_without_proc(pid: int) -> str | None:
 
 def owner_name() -> str:
     """This process, as owners of leases and jobs are written: `host|pid|start`."""
-    return f"{_host()}|{os.getpid()}|{_started(os.getpid())}"
+    return f"{host_name()}|{os.getpid()}|{_started(os.getpid())}"
 
 
 def is_dead(owner: str) -> bool:
     """Whether an owner is a process of this machine that has ended; False where that cannot be known."""
     host, _, process = owner.partition("|")
     pid, _, started = process.partition("|")
-    return host == _host() and pid.isdecimal() and _started(int(pid)) != started
+    return host == host_name() and pid.isdecimal() and _started(int(pid)) != started
 
 
 class Claimed(Protocol):

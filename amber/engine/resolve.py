@@ -7,11 +7,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from amber.algorithm import Source
 from amber.engine import failures
 from amber.engine.claims import HandedBackError
-from amber.engine.compute import Entry, InputLostError, Task, compute
+from amber.engine.compute import Entry, InputLostError, Task
 from amber.engine.events import Listener, StepEvent
+from amber.engine.executors.admission import Requester
+from amber.engine.executors.gate import Place
+from amber.engine.executors.local import LocalExecutor
 from amber.engine.leases import LeaseKeeper
 from amber.engine.turns import Turns
 from amber.engine.values import Values
@@ -21,6 +23,7 @@ from amber.errors import (
     ConnectionLostError,
     JobCancelledError,
     StaleLeaseError,
+    StepTooLargeError,
 )
 from amber.keys import BLOCKS, Closure, Node, Snapshot, Step, recipe, subject
 from amber.plan import mark_missing
@@ -32,6 +35,8 @@ from amber.store.wakeups import Waiter
 FIRST_WAIT_SECONDS = 0.01
 #: Seconds between two attempts to commit while the catalogue is away.
 AWAY_SECONDS = 0.25
+#: Seconds between two looks at whether the step that another thread cares for waits for room.
+_PROMOTE_SECONDS = 0.25
 
 #: How an ask came by a step. `joined`: another worker computed it meanwhile.
 How = Literal["hit", "linked", "computed", "joined"]
@@ -54,8 +59,8 @@ class Workshop:
     store: Store
     values: Values
     leases: LeaseKeeper
-    #: Asset hash → the asset as an algorithm reads it.
-    source: Callable[[str], Source]
+    #: Where steps are computed.
+    executor: LocalExecutor
     #: Who of this process's threads cares for which recipe.
     turns: Turns = field(default_factory=Turns)
 
@@ -69,6 +74,7 @@ class Run:
         snapshot: The generations this ask sees, from its beginning to its end.
         listener: Told of every step.
         check: Called now and then; what it raises ends the run and is no failure of the step at work.
+        requester: On whose behalf, as it stands when it is called.
     """
 
     def __init__(
@@ -78,12 +84,14 @@ class Run:
         snapshot: Snapshot,
         listener: Listener,
         check: Callable[[], None] = lambda: None,
+        requester: Callable[[], Requester] = Requester,
     ) -> None:
         self._shop = workshop
         self._closure = closure
         self._snapshot = snapshot
         self._listener = listener
         self._check = check
+        self._requester = requester
         self._lost: set[str] = set()
         self.outcomes: dict[Step, Outcome] = {}
         #: What was not there when the ask came, in the order it was made.
@@ -102,12 +110,23 @@ class Run:
         linked = self._shop.store.catalog.lookup(key).trace
         if linked is not None and self._is_usable(linked):
             return self._done(Outcome(step, linked, "hit"))
+        self._check_size(step)
         while True:
             task = self._prepare(step)
             try:
                 return self._done(self._find_or_make(task, key))
             except InputLostError as error:
                 self._lose(error.entry)
+
+    def _check_size(self, step: Step) -> None:
+        """Say at once, before any input is computed, that a step is too large; unless it may be stored already."""
+        node = self._closure.nodes[step.algorithm]
+        try:
+            self._shop.executor.check(node, step)
+        except StepTooLargeError:
+            wanted = subject(node.name, node.version, step.assets, step.part)
+            if not self._shop.store.catalog.traced_subjects([wanted]):
+                raise
 
     def lose(self, sha256: str) -> None:
         """Treat a value as absent, because its bytes cannot be read."""
@@ -178,7 +197,9 @@ class Run:
                 if not has_waited:
                     self._listener(StepEvent(task.step, "waiting"))
                 has_waited = True
-                others.wait()
+                while not others.wait(_PROMOTE_SECONDS):
+                    self._shop.executor.promote(task.recipe, self._requester())
+                    self._check()
             found = self._found(task, key)
             if found is not None:
                 return Outcome(task.step, found, "joined")
@@ -196,6 +217,7 @@ class Run:
         wakeups = self._shop.store.wakeups
         waiter: Waiter | None = None
         wait = FIRST_WAIT_SECONDS
+        place: Place | None = None
         while True:
             found = self._found(task, key)
             if found is not None:
@@ -203,56 +225,73 @@ class Run:
             failure = self._final_failure(task)
             if failure is not None:
                 raise failures.remembered_error(failure)
+            if place is None:
+                place = self._shop.executor.place(task.node, task.step, task.recipe)
+                leaving.callback(place.leave)
             lease = self._shop.leases.take(task.recipe, task.step.assets)
             if lease is not None:
-                try:
-                    outcome = self._make(task, key, lease)
-                except StaleLeaseError:
-                    outcome = None  # another worker took over; its result is looked for next
-                finally:
-                    wakeups.publish(task.recipe)  # committed, failed or given up
+                outcome = self._tried(task, key, lease, place)
                 if outcome is not None:
                     return outcome
+                if not place.has_begun:
+                    self._wait_for_room(task, place)
+                    continue
+            place.leave()  # somebody else computes it
             if waiter is None:
                 if not has_waited:
                     self._listener(StepEvent(task.step, "waiting"))
                 waiter = leaving.enter_context(wakeups.waiting(task.recipe))
                 continue  # look once more, for what happened before it listened
+            self._shop.executor.promote(task.recipe, self._requester())
             self._check()
             waiter.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all look at once
             wait = min(wait * 1.5, wakeups.longest_seconds)
 
-    def _make(self, task: Task, key: str, lease: Lease) -> Outcome | None:
-        """Compute under the lease and commit; None if a value or failure appeared before the lease was taken."""
-        catalog = self._shop.store.catalog
-        with self._shop.leases.held(lease):
-            before = catalog.traces([task.recipe]).get(task.recipe)
-            if before is not None and self._is_usable(before):
-                return None
-            if self._final_failure(task) is not None:
-                return None
-            lost = before.value.sha256 if before is not None else None
-            self._listener(StepEvent(task.step, "started", taken_over=lease.taken_over))
-            try:
-                made = compute(
-                    task, self._shop.store, self._shop.values, self._shop.source, self._reporter(task.step)
-                )
-            except (InputLostError, StaleLeaseError, JobCancelledError, HandedBackError):
-                raise
-            except Exception as error:
-                self._check()  # who is stopped from within may fail in its own way
-                raise self._failed(task, error) from error
-            reason = "its stored bytes were lost" if before is not None else self._reason(task)
-            new = NewTrace(
-                self._trace(task, made.value, made.cost.seconds),
-                _lineage(task),
-                made.files,
-                made.cost,
-                reason,
-            )
-            trace = self._commit(lease, new, key, lost)
-            self._lost.discard(trace.value.sha256)
-            return Outcome(task.step, trace, "computed", made.cost.seconds)
+    def _wait_for_room(self, task: Task, place: Place) -> None:
+        """Wait until the machine has room for the step, holding nothing."""
+
+        def tick() -> None:
+            self._listener(StepEvent(task.step, "waiting"))
+            self._check()
+
+        tick()
+        place.wait(self._requester, tick)
+
+    def _tried(self, task: Task, key: str, lease: Lease, place: Place) -> Outcome | None:
+        """The step, computed under the lease, if the machine has room for it now and nobody was before us."""
+        try:
+            with self._shop.leases.held(lease):
+                if not place.try_begin(self._requester()):
+                    return None
+                return self._make(task, key, lease, place)
+        except StaleLeaseError:
+            return None  # another worker took over; its result is looked for next
+        finally:
+            self._shop.store.wakeups.publish(task.recipe)  # committed, failed or given up
+
+    def _make(self, task: Task, key: str, lease: Lease, place: Place) -> Outcome | None:
+        """Compute and commit; None if a value or failure appeared before the lease was taken."""
+        before = self._shop.store.catalog.traces([task.recipe]).get(task.recipe)
+        if before is not None and self._is_usable(before):
+            return None
+        if self._final_failure(task) is not None:
+            return None
+        lost = before.value.sha256 if before is not None else None
+        self._listener(StepEvent(task.step, "started", taken_over=lease.taken_over))
+        try:
+            made = self._shop.executor.run(task, place, self._reporter(task.step))
+        except (InputLostError, StaleLeaseError, JobCancelledError, HandedBackError):
+            raise
+        except Exception as error:
+            self._check()  # who is stopped from within may fail in its own way
+            raise self._failed(task, error) from error
+        reason = "its stored bytes were lost" if before is not None else self._reason(task)
+        new = NewTrace(
+            self._trace(task, made.value, made.cost.seconds), _lineage(task), made.files, made.cost, reason
+        )
+        trace = self._commit(lease, new, key, lost)
+        self._lost.discard(trace.value.sha256)
+        return Outcome(task.step, trace, "computed", made.cost.seconds)
 
     def _commit(self, lease: Lease, new: NewTrace, key: str, lost: str | None) -> Trace:
         """Commit; a catalogue that is away for a moment, no longer than a lease lasts, costs no computation."""

@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 JobState = Literal["queued", "running", "ready", "failed", "cancelled"]
 #: Nothing more happens to a job in one of these, unless it is asked for again.
 ENDED: tuple[JobState, ...] = ("ready", "failed", "cancelled")
+#: How urgent a job is: nobody waits for it (a backfill, a standing order), or somebody does. The larger goes first.
+BACKGROUND, WAITED = 0, 1
 
 
 @dataclass(frozen=True)

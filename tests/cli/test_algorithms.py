@@ -24,7 +24,13 @@ def test_the_loaded_algorithms_have_the_fixed_shape_inputs_first(amber: Amber) -
         "inputs": [{"parameter": "data", "type": "Scaled", "arity": "pair", "producer": "scaled"}],
         "settings": {},
         "weights": {},
-        "resources": {"cpus": 1.0, "gpus": 0.0, "memory_bytes": 0},
+        "resources": {
+            "cpus": 1.0,
+            "gpus": 0.0,
+            "memory_bytes": 0,
+            "memory_bytes_a_pixel": 0,
+            "memory_bytes_a_frame": 0,
+        },
         "result": "Together",
         "help": "Count both sides.",
     }

@@ -101,7 +101,7 @@ def _work(channel: "Connection[Any, Any]", home: str, database_url: str, machine
         return made
 
     CommitRows.commit = told  # type: ignore[method-assign]
-    leases._host = lambda: machine  # type: ignore[assignment]
+    leases.host_name = lambda: machine  # type: ignore[assignment]
     postgres._SETTINGS += f"; SET idle_in_transaction_session_timeout = '{STANDING}'"
     store = open_store(Path(home), database_url)
     office.work(Engine(store, Registry([office.algorithm()]), lease_seconds=LEASE_SECONDS))

@@ -129,3 +129,18 @@ def test_a_database_that_cannot_be_meant_is_refused_without_its_password(url: st
     with pytest.raises(ConfigurationError, match="AMBER_DATABASE_URL") as caught:
         Settings.read({"AMBER_DATABASE_URL": url})
     assert "sec" not in str(caught.value)
+
+
+def test_what_a_machine_may_take_is_said_in_numbers(folder: Path) -> None:
+    (folder / "amber.toml").write_text("memory_bytes = 5\n[concurrency]\nmotion = 1\n")
+    read = Settings.read({"AMBER_CPUS": "3"})
+    assert (read.memory_bytes, read.cpus, read.gpus, read.concurrency) == (5, 3, 0, {"motion": 1})
+    named = {"AMBER_CONCURRENCY": "standard=2, motion=3", "AMBER_MEMORY_BYTES": "7"}
+    assert Settings.read(named).concurrency == {"standard": 2, "motion": 3}
+    assert Settings.read(named).memory_bytes == 7
+
+
+@pytest.mark.parametrize("said", ["standard", "standard=0", "standard=x", "=1"])
+def test_a_concurrency_that_means_nothing_is_refused(said: str) -> None:
+    with pytest.raises(ConfigurationError, match="AMBER_CONCURRENCY is written as"):
+        Settings.read({"AMBER_CONCURRENCY": said})

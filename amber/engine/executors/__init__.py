@@ -1,0 +1,1 @@
+"""Where steps are computed; so far on this machine."""

@@ -1,0 +1,84 @@
+"""Computes steps in threads of this process, as far as the machine has room."""
+
+from collections.abc import Callable
+from typing import Any
+
+from amber.algorithm import Algorithm, Source
+from amber.engine.compute import Computed, Task, compute
+from amber.engine.executors.admission import Capacity, Requester, Resources
+from amber.engine.executors.gate import Gate, Place
+from amber.engine.values import Values
+from amber.errors import StepTooLargeError
+from amber.keys import Node, Step
+from amber.progress import Reporter
+from amber.store.protocol import Catalog, Store
+
+
+class LocalExecutor:
+    """Steps of this process, beside those of all others on the machine.
+
+    Args:
+        store: Where inputs come from and results go.
+        values: Reads values.
+        source: Asset hash → the asset as an algorithm reads it.
+        capacity: What steps may take together on this machine; what it has, unless given.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        values: Values,
+        source: Callable[[str], Source],
+        capacity: Capacity | None = None,
+    ) -> None:
+        self._store = store
+        self._values = values
+        self._source = source
+        #: The queue of the machine.
+        self.gate = Gate(store.scratch.parent / "admission", capacity)
+
+    def check(self, node: Node, step: Step) -> None:
+        """See that a step is not too large for this machine, however long it waits.
+
+        Raises:
+            StepTooLargeError: It is.
+        """
+        most = self.gate.capacity.resources.memory_bytes
+        wanted = resources(node.algorithm, step, self._store.catalog).memory_bytes
+        if wanted > most:
+            shown = ", ".join(asset[:12] for asset in step.assets[:3])
+            raise StepTooLargeError(
+                f"{node.name} of {shown} takes {wanted / 1e9:.2f} GB of memory, and the steps of this machine may take "
+                f"{most / 1e9:.2f} GB together; raise AMBER_MEMORY_BYTES, or ask on a larger machine"
+            )
+
+    def place(self, node: Node, step: Step, recipe: str) -> Place:
+        """A place in the queue for a step.
+
+        Raises:
+            StepTooLargeError: It will never have room.
+        """
+        self.check(node, step)
+        return Place(self.gate, node.name, recipe, resources(node.algorithm, step, self._store.catalog))
+
+    def promote(self, recipe: str, requester: Requester) -> None:
+        """Make a step that waits as urgent as whoever now waits for it."""
+        self.gate.promote(recipe, requester)
+
+    def run(self, task: Task, place: Place, report: Reporter) -> Computed:
+        """Compute a step that has begun; raises as `compute`."""
+        assert place.has_begun, "a step is computed when there is room for it"
+        with place.within():
+            return compute(task, self._store, self._values, self._source, report)
+
+
+def resources(algorithm: Algorithm[..., Any], step: Step, catalog: Catalog) -> Resources:
+    """What a step takes, as its algorithm declares it; memory may grow with the pictures and their number."""
+    memory = algorithm.memory_bytes
+    if algorithm.memory_bytes_a_pixel or algorithm.memory_bytes_a_frame:
+        films = [film for asset in step.assets if (film := catalog.asset(asset)) is not None]
+        memory += algorithm.memory_bytes_a_pixel * max(
+            (film.width * film.height for film in films), default=0
+        )
+        memory += algorithm.memory_bytes_a_frame * sum(film.frame_count for film in films)
+    return Resources(algorithm.cpus, algorithm.gpus, memory)
