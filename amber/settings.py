@@ -34,7 +34,16 @@ _IN_TOML = (
     "gpus",
     "concurrency",
 )
-_NUMBERS = ("rate_limit", "queue_limit", "request_limit", "upload_bytes", "memory_bytes", "cpus", "gpus")
+#: Numbers, and the least that each may be.
+_NUMBERS = {
+    "rate_limit": 0,
+    "queue_limit": 1,
+    "request_limit": 1,
+    "upload_bytes": 1,
+    "memory_bytes": 0,
+    "cpus": 0,
+    "gpus": 0,
+}
 #: How much of blobs that are elsewhere a machine keeps as files, unless it says otherwise.
 COPIES_BYTES = 20 << 30
 
@@ -126,22 +135,13 @@ class Settings:
             token=variables.get("AMBER_TOKEN") or "",
             auth=_auth(variables.get("AMBER_AUTH") or _typed(document, "auth", str) or "off"),
             media_roots=_roots(variables.get("AMBER_MEDIA_ROOTS"), _typed(document, "media_roots", list)),
-<<<<<<< HEAD
             **{
                 name: _number(variables, document, name, getattr(cls, name), least)
-                for name, least in (
-                    ("rate_limit", 0),
-                    ("queue_limit", 1),
-                    ("request_limit", 1),
-                    ("upload_bytes", 1),
-                )
+                for name, least in _NUMBERS.items()
             },
-=======
-            **{name: _number(variables, document, name, getattr(cls, name)) for name in _NUMBERS},
             concurrency=_concurrency(
                 variables.get("AMBER_CONCURRENCY"), _typed(document, "concurrency", dict)
             ),
->>>>>>> 0b680dc (Steps are computed while the machine has room: what they declare is counted across processes, and who waits goes first)
         )
 
 
