@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 class Load:
     """What came of it."""
 
+    count: int
     per_second: float
     p50_seconds: float
     p99_seconds: float
@@ -78,7 +79,7 @@ async def _loaded(url: str, connections: int, seconds: float) -> Load:
         await event.wait()
     spent = time.perf_counter() - began
     centiles = statistics.quantiles(taken, n=100)
-    return Load(len(taken) / spent, centiles[49], centiles[98])
+    return Load(len(taken), len(taken) / spent, centiles[49], centiles[98])
 
 
 def load(url: str, *, connections: int = 16, seconds: float = 4.0) -> Load:
