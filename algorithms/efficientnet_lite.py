@@ -1,10 +1,13 @@
 """EfficientNet-Lite0 as far as its pooled features: the network, and the reading of its published weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from algorithms.middle_frames import Picture
 from algorithms.same_convolution import SameConvolution
 
 if TYPE_CHECKING:
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
 #: Stages as (blocks, stride of the first block); kernels and widths are those of the weights.
 _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 _BATCH_NORM_EPSILON = 1e-3
+#: Pictures in one call; fewer are filled up, so every call has one shape.
+#: Of 1, 4, 8, 16 and 32 the quickest on two cores (9.6 ms a picture; 16: 12.2 ms).
+BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class _Block:
 
 @dataclass(frozen=True)
 class EfficientNetLite0:
-    """The network from RGB pictures, scaled (x - 127) / 128, to 1280 pooled features."""
+    """The network from RGB pictures to 1280 pooled features."""
 
     stem: SameConvolution
     blocks: tuple[_Block, ...]
@@ -64,8 +70,16 @@ class EfficientNetLite0:
             head=_convolution(state, "_conv_head", "_bn1"),
         )
 
+    def of_pictures(self, pictures: Sequence[Picture]) -> "Tensor":
+        """The pooled features of up to `BATCH` square RGB pictures; shape (n, 1280)."""
+        import torch
+
+        batch = np.zeros((BATCH, *pictures[0].shape), np.float32)
+        batch[: len(pictures)] = (np.stack(pictures).astype(np.float32) - 127) / 128
+        return self.features(torch.from_numpy(batch).permute(0, 3, 1, 2))[: len(pictures)]
+
     def features(self, pictures: "Tensor") -> "Tensor":
-        """The pooled features of square `pictures`, float32 of shape (n, 3, side, side); shape (n, 1280)."""
+        """The pooled features of `pictures` scaled (x - 127) / 128: float32, shape (n, 3, side, side) → (n, 1280)."""
         import torch
 
         with torch.inference_mode():

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -30,3 +31,10 @@ def side_by_side(function: Callable[[Item], Made], items: Iterable[Item]) -> Ite
                 yield waiting.popleft().result()
     finally:
         torch.set_num_threads(threads)
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items, so many at a time, the last of them perhaps fewer."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch

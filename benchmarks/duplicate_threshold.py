@@ -20,7 +20,8 @@ import numpy as np
 
 from algorithms.cosine import cosines, exact_rows
 from algorithms.duplicate_groups import duplicate_groups
-from algorithms.shot_embeddings import Encoder, ShotEmbeddings, squeeze
+from algorithms.middle_frames import squeeze
+from algorithms.shot_embeddings import Encoder, ShotEmbeddings
 from algorithms.shots import shots
 from algorithms.standard import standard
 from amber.algorithm import Source

@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "get": "amber.cli.get",
     "plan": "amber.cli.plan",
     "match": "amber.cli.match",
+    "search": "amber.cli.search",
     "eval": "amber.cli.eval_",
     "why": "amber.cli.why",
     "retry": "amber.cli.retry",

@@ -231,7 +231,7 @@ def check_algorithms() -> str:
 
 
 def check_weights() -> str:
-    """Every weights file that the default settings want is found and has its declared digest."""
+    """Every weights file that comes with a package, and that the default settings want, is found and has its digest."""
     from amber.registry import load_algorithms
     from amber.settings import Settings
     from amber.weights import find_weights
@@ -240,7 +240,7 @@ def check_weights() -> str:
     for algorithm in load_algorithms(Settings.read().algorithms):
         defaults = {setting.name: setting.default for setting in algorithm.settings}
         for entry in algorithm.weights:
-            if not entry.weights.wanted(defaults):
+            if entry.weights.is_fetched or not entry.weights.wanted(defaults):
                 continue
             try:
                 find_weights(entry.weights, _home() / "weights")

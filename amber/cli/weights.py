@@ -20,7 +20,8 @@ app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
 def weights(context: typer.Context, json: JsonOption = False) -> None:
     """List the weights of the loaded algorithms, and look whether each is there and has its digest.
 
-    Those that only other settings than the default ones want are listed and not looked for.
+    Those that only other settings than the default ones want, or that come from the network alone, are listed and
+    not looked for.
 
     Example: `amber weights`
     """
@@ -57,6 +58,8 @@ def _document(entry: "Weights", is_default: bool) -> dict[str, Any]:
     document: dict[str, Any] = {"name": entry.name, "sha256": entry.sha256}
     if not is_default:  # it may be large and far away: fetched by the first ask that wants it
         return {**document, "when": dict(entry.when)}
+    if entry.is_fetched:
+        return {**document, "fetched": [str(source) for source in entry.sources]}
     try:
         document["path"] = str(find_weights(entry, Settings.read().home / "weights"))
     except AmberError as error:
@@ -81,6 +84,8 @@ def _found(document: dict[str, Any]) -> str:
     if "when" in document:
         wanted = " and ".join(f"{name}={value}" for name, value in document["when"].items())
         return f"looked for once it is asked for with {wanted}"
+    if "fetched" in document:
+        return f"fetched by the first ask that wants it from {', '.join(document['fetched'])}"
     return str(document.get("path") or document["problem"])
 
 

@@ -41,6 +41,16 @@ class Match:
     score: float
 
 
+@dataclass(frozen=True)
+class Still:
+    """A shot by itself."""
+
+    shot: Side
+    score: float
+    #: What it shows, in words.
+    label: str = ""
+
+
 def draw(matches: Sequence[Match], *, title: str, subtitle: str, credit: str = "") -> Image.Image:
     """The sheet.
 
@@ -50,52 +60,82 @@ def draw(matches: Sequence[Match], *, title: str, subtitle: str, credit: str = "
         subtitle: What the pairs are, in a line.
         credit: Whom the pictures belong to.
     """
-    height = _picture_height(matches)
-    rows = -(-len(matches) // _COLUMNS)
-    pair_width = 2 * _PICTURE_WIDTH + _SEAM
+    height = _picture_height([match.first for match in matches])
+    width = 2 * _PICTURE_WIDTH + _SEAM
+    sheet, corners = _paper(len(matches), _COLUMNS, (width, height), (title, subtitle, credit))
+    for place, (match, corner) in enumerate(zip(matches, corners, strict=True)):
+        _draw_match(sheet, corner, height, place + 1, match)
+    return sheet
+
+
+def draw_stills(stills: Sequence[Still], *, title: str, subtitle: str, credit: str = "") -> Image.Image:
+    """A sheet of shots that stand by themselves; words as in `draw`."""
+    height = _picture_height([still.shot for still in stills])
+    words = (title, subtitle, credit)
+    sheet, corners = _paper(len(stills), 2 * _COLUMNS, (_PICTURE_WIDTH, height), words)
+    for place, (still, corner) in enumerate(zip(stills, corners, strict=True)):
+        _draw_shot(sheet, corner, height, still.shot)
+        pen, end = ImageDraw.Draw(sheet), corner[0] + _PICTURE_WIDTH
+        pen.text(
+            (end, corner[1] + height + 8), f"{still.score:.3f}", font=_font(20), fill=_ACCENT, anchor="ra"
+        )
+        pen.text((corner[0], corner[1] + height + 32), still.label, font=_font(16), fill=_FAINT)
+        _draw_rank(sheet, (corner[0] + 12, corner[1] + 12), place + 1)
+    return sheet
+
+
+def _paper(
+    count: int, columns: int, cell: tuple[int, int], words: tuple[str, str, str]
+) -> tuple[Image.Image, list[tuple[int, int]]]:
+    """An empty sheet with title, subtitle and credit, and the corners of its cells."""
+    title, subtitle, credit = words
+    rows = -(-count // columns)
+    width, height = cell
     size = (
-        2 * _MARGIN + _COLUMNS * pair_width + (_COLUMNS - 1) * _GUTTER,
+        2 * _MARGIN + columns * width + (columns - 1) * _GUTTER,
         _HEAD + rows * (height + _CAPTION) + _FOOT,
     )
     sheet = Image.new("RGB", size, _PAPER)
     pen = ImageDraw.Draw(sheet)
     pen.text((_MARGIN, 34), title, font=_font(38), fill=_INK)
     pen.text((_MARGIN, 82), subtitle, font=_font(18), fill=_FAINT)
-    for place, match in enumerate(matches):
-        row, column = divmod(place, _COLUMNS)
-        corner = (_MARGIN + column * (pair_width + _GUTTER), _HEAD + row * (height + _CAPTION))
-        _draw_match(sheet, corner, height, place + 1, match)
     if credit:
         pen.text((_MARGIN, size[1] - 40), credit, font=_font(16), fill=_FAINT)
     pen.text((size[0] - _MARGIN, size[1] - 40), "made with Amber", font=_font(16), fill=_FAINT, anchor="ra")
-    return sheet
+    places = [divmod(place, columns) for place in range(count)]
+    return sheet, [
+        (_MARGIN + column * (width + _GUTTER), _HEAD + row * (height + _CAPTION)) for row, column in places
+    ]
 
 
-def _picture_height(matches: Sequence[Match]) -> int:
-    if not matches:
+def _picture_height(shots: Sequence[Side]) -> int:
+    """All cells have the shape of the first picture."""
+    if not shots:
         return 0
-    shape = matches[0].first.picture.shape
+    shape = shots[0].picture.shape
     height, width = int(shape[0]), int(shape[1])
     return round(_PICTURE_WIDTH * height / width)
 
 
 def _draw_match(sheet: Image.Image, corner: tuple[int, int], height: int, rank: int, match: Match) -> None:
-    pen = ImageDraw.Draw(sheet)
     x, y = corner
     for number, side in enumerate((match.first, match.second)):
-        left = x + number * (_PICTURE_WIDTH + _SEAM)
-        _paste(sheet, Image.fromarray(side.picture), (left, y, left + _PICTURE_WIDTH, y + height))
-        end = pen.textlength(side.time_code, font=_font(17))
-        pen.text((left, y + height + 10), side.time_code, font=_font(17), fill=_INK)
-        pen.text(
-            (left + end + 12, y + height + 11),
-            f"shot {side.number} {side.title}".rstrip(),
-            font=_font(16),
-            fill=_FAINT,
-        )
+        _draw_shot(sheet, (x + number * (_PICTURE_WIDTH + _SEAM), y), height, side)
     right = x + 2 * _PICTURE_WIDTH + _SEAM
+    pen = ImageDraw.Draw(sheet)
     pen.text((right, y + height + 8), f"{match.score:.3f}", font=_font(20), fill=_ACCENT, anchor="ra")
     _draw_rank(sheet, (x + 12, y + 12), rank)
+
+
+def _draw_shot(sheet: Image.Image, corner: tuple[int, int], height: int, side: Side) -> None:
+    """A picture, with its time code and its shot below."""
+    pen = ImageDraw.Draw(sheet)
+    left, y = corner
+    _paste(sheet, Image.fromarray(side.picture), (left, y, left + _PICTURE_WIDTH, y + height))
+    end = pen.textlength(side.time_code, font=_font(17))
+    pen.text((left, y + height + 10), side.time_code, font=_font(17), fill=_INK)
+    words = f"shot {side.number} {side.title}".rstrip()
+    pen.text((left + end + 12, y + height + 11), words, font=_font(16), fill=_FAINT)
 
 
 def _paste(sheet: Image.Image, picture: Image.Image, cell: tuple[int, int, int, int]) -> None:

@@ -26,6 +26,7 @@ from amber.service import (
     models,
     plans,
     problems,
+    search,
     uploads,
 )
 from amber.service.auth import Guard, OpenGuard, TokenGuard
@@ -57,7 +58,8 @@ def make_routes(amber: Amber, settings: Settings) -> FastAPI:
     app.state.service = service = _service(amber, settings)
     app.state.desk = features.Desk(service)
     app.state.senders = uploads.Senders()
-    for room in (assets, uploads, features, jobs, plans, algorithms, blobs, media, admin, metrics, health):
+    rooms = (assets, uploads, features, search, jobs, plans, algorithms, blobs, media, admin, metrics, health)
+    for room in rooms:
         app.include_router(room.router)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

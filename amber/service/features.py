@@ -210,11 +210,11 @@ async def get_feature(
     """
     named = asset if is_hash(asset) else (await service.run(lambda: named_asset(service, asset))).asset
     ask = ask_of(request.query_params.multi_items(), named, algorithm)
-    answer = await _answer(request, service, caller, ask, Page(after, limit))
-    if named != asset and answer.status_code == 200:
+    made = await answer(request, service, caller, ask, Page(after, limit))
+    if named != asset and made.status_code == 200:
         query = f"?{request.url.query}" if request.url.query else ""
-        answer.headers["Content-Location"] = f"/v1/assets/{named}/features/{algorithm}{query}"
-    return answer
+        made.headers["Content-Location"] = f"/v1/assets/{named}/features/{algorithm}{query}"
+    return made
 
 
 @router.post(
@@ -248,7 +248,7 @@ async def post_features(
     data = await read_body(request)
     if not data.lstrip().startswith(b"["):
         body = _one(data)
-        return await _answer(request, service, caller, _ask(body), Page(after, limit))
+        return await answer(request, service, caller, _ask(body), Page(after, limit))
     try:
         bodies = _asks.validate_json(data)
     except ValidationError as error:
@@ -310,7 +310,8 @@ async def post_states(request: Request, service: TheService, caller: Reader) -> 
     return Response(json_text({"state": state}), media_type="application/json")
 
 
-async def _answer(request: Request, service: Service, caller: Caller, ask: Ask, page: Page) -> Response:
+async def answer(request: Request, service: Service, caller: Caller, ask: Ask, page: Page) -> Response:
+    """The feature if it is stored, else a job, waited for as long as the request is willing to."""
     form = choose_format(request.headers.get("accept", ""))
     desk = _desk(request, service)
     ready = await service.run(lambda: desk.find(ask))

@@ -26,6 +26,26 @@ class AskBody(_Strict):
     use: dict[str, str] = {}
 
 
+class SearchBody(_Strict):
+    """What is looked for, and where."""
+
+    text: Annotated[str, Field(min_length=1, max_length=1000)]
+    #: Hashes; the whole library, unless these or labels are given.
+    assets: Annotated[list[Hash], Field(max_length=10_000)] = []
+    #: Labels that assets have, beside those named.
+    labels: dict[Name, str] = {}
+    #: How words are compared with shots: `labels` or `clip`.
+    by: Name = "labels"
+    #: How many shots are wanted; the list has 100 at least, if there are as many.
+    top: Annotated[int, Field(ge=1, le=100_000)] = 20
+    #: Only in titles of which everything is stored already.
+    ready: bool = True
+    #: `algorithm.name` or a bare name → value.
+    settings: dict[str, str | int | float | bool] = {}
+    #: Result type → algorithm that shall produce it.
+    use: dict[str, str] = {}
+
+
 class LocationBody(_Strict):
     """A file that the service may read, or an upload that has all its bytes; one of both."""
 

@@ -7,7 +7,18 @@ from algorithms import ALGORITHMS
 
 
 def test_importing_the_algorithms_loads_no_heavy_library() -> None:
-    heavy = ("torch", "cv2", "av", "scenedetect", "torchvision", "ai_edge_litert", "google.protobuf", "faiss")
+    heavy = (
+        "torch",
+        "cv2",
+        "av",
+        "scenedetect",
+        "torchvision",
+        "ai_edge_litert",
+        "google.protobuf",
+        "faiss",
+        "open_clip",
+        "onnxruntime",
+    )
     script = f"import sys, algorithms; print(*[name for name in {heavy!r} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert found.stdout.split() == []
@@ -34,6 +45,10 @@ def test_each_algorithm_reads_what_the_one_before_it_made() -> None:
         "match_pairs_frame",
         "match_pairs_motion",
         "match_pairs_combined",
+        "shot_labels",
+        "search_labels",
+        "clip_embeddings",
+        "search_clip",
     ]
     assert {a.name: [i.type.__name__ for i in a.inputs] for a in ALGORITHMS} == {
         "standard": ["Source"],
@@ -49,6 +64,10 @@ def test_each_algorithm_reads_what_the_one_before_it_made() -> None:
         "match_pairs_frame": ["Shots", "ShotEmbeddings", "DuplicateGroups", "Silhouettes"],
         "match_pairs_motion": ["Shots", "ShotEmbeddings", "DuplicateGroups", "Motion"],
         "match_pairs_combined": ["MatchPairs", "FramePairs", "MotionPairs"],
+        "shot_labels": ["Standard", "Shots"],
+        "search_labels": ["Shots", "ShotLabels"],
+        "clip_embeddings": ["Standard", "Shots"],
+        "search_clip": ["Shots", "ClipEmbeddings"],
     }
 
 
@@ -91,4 +110,8 @@ def test_settings_have_their_documented_defaults() -> None:
         "match_pairs_combined.embedding_weight": 1.0,
         "match_pairs_combined.frame_weight": 1.0,
         "match_pairs_combined.motion_weight": 1.0,
+        "search_labels.text": "",
+        "search_labels.depth": 100,
+        "search_clip.text": "",
+        "search_clip.depth": 100,
     }

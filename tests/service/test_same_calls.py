@@ -166,3 +166,32 @@ def test_a_listener_hears_of_steps(amber: Amber, clip: Path) -> None:
 def test_no_job_is_left_of_what_was_answered(amber: Amber, clip: Path) -> None:
     amber.get("scaled", amber.ingest(clip))
     assert amber.jobs() == []
+
+
+SEARCH = ("algorithms.standard:standard", str(Path(__file__).parents[1] / "editing/searches.py"))
+
+
+@pytest.fixture(params=["embedded", "http"])
+def searching(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Amber]:
+    """Amber with a quick search, either way."""
+    chosen = Settings(tmp_path / "home", algorithms=SEARCH)
+    if request.param == "embedded":
+        with Amber.open(settings=chosen) as amber:
+            yield amber
+    else:
+        with deployment(chosen) as url, Amber.open(url, settings=chosen) as amber:
+            yield amber
+
+
+def test_words_find_shots(searching: Amber, clip: Path, other_clip: Path) -> None:
+    first, other = searching.ingest(clip), searching.ingest(other_clip)
+    searching.label(other, {"reel": "7"})
+    with pytest.raises(AssetNotFoundError, match="none of 2 titles is ready"):
+        searching.search("1", ready=True)
+    found = searching.search("1", first, top=1)
+    assert [(one.title, one.shot, one.label) for one in found.shots] == [("plain", 1, "number 1")]
+    assert list(searching.search("1", ready=True).titles) == [first.asset]
+    assert [one.asset for one in searching.search("1", where={"reel": "7"}, top=1).shots] == [other.asset]
+    assert len(searching.search("1", top=4)) == 4 and len(searching.search("1").titles) == 2
+    with pytest.raises(AlgorithmNotFoundError, match="there are: labels"):
+        searching.search("1", by="clip")

