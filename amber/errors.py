@@ -19,6 +19,7 @@ AmberError
 │   ├── PlanStateError
 │   ├── EvaluationError
 │   ├── ExportError
+│   ├── DatasetError
 │   ├── JobUnfitError
 │   ├── LocationRefusedError
 │   ├── TooLargeError
@@ -146,6 +147,10 @@ class EvaluationError(UsageError):
 
 class ExportError(UsageError):
     """The cuts cannot be written in that form."""
+
+
+class DatasetError(UsageError):
+    """The dataset cannot be written or read so."""
 
 
 class ConfigurationError(UsageError):

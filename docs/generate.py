@@ -427,6 +427,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "service": ("amber/service",),
     "Python entry": ("amber/client.py", "amber/remote.py", "amber/http.py"),
     "editing": ("amber/editing",),
+    "training data": ("amber/datasets",),
     "engine": ("amber/engine",),
     "store": ("amber/store", "migrations"),
     "codec, registry, lock": ("amber/codec.py", "amber/registry.py", "amber/lock.py"),

@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "match": "amber.cli.match",
     "search": "amber.cli.search",
     "eval": "amber.cli.eval_",
+    "dataset": "amber.cli.dataset",
     "why": "amber.cli.why",
     "retry": "amber.cli.retry",
     "invalidate": "amber.cli.invalidate",

@@ -208,3 +208,12 @@ def test_an_older_version_without_code_is_still_served(
     assert (old["feature"], old["hit"], old["rows"]) == (first["feature"], True, first["rows"])
     assert old["key"]["settings"] == {"scaled.factor": 0.5}
     assert amber("get", "scaled", clip, "--version", "1").out.splitlines()[0].split() == ["amount", "name"]
+
+
+def test_a_dataset_is_written_and_the_second_time_found(amber: Amber, clip: Path, tmp_path: Path) -> None:
+    made = amber("dataset", "scaled", clip, "--out", tmp_path / "train", "--json").document
+    assert (made["algorithm"], made["rows"], made["shards"], made["shards_written"]) == ("scaled", 3, 1, 1)
+    again = amber("dataset", "scaled", clip, "--out", tmp_path / "train", "--json").document
+    assert again == {**made, "shards_written": 0}
+    other = amber("dataset", "scaled", clip, "--set", "rows=2", "--out", tmp_path / "train")
+    assert other.code == 2 and "with other settings or shards" in other.err
