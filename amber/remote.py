@@ -8,13 +8,15 @@ from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
+from urllib.parse import quote
 
 from amber.editing.searching import Found, SearchAsk, found_in
 from amber.engine.ask import Ask, ComputedStep, Feature
 from amber.engine.engine import State
 from amber.engine.events import Listener, StepEvent, silent
 from amber.engine.ingest import AssetName, Ingested, Progress, media_files
+from amber.engine.kept_plans import read_plan
 from amber.engine.lineage import Lineage
 from amber.engine.names import ambiguous
 from amber.engine.values import Value
@@ -24,6 +26,7 @@ from amber.errors import (
     AssetNotFoundError,
     DeclarationError,
     JobNotFoundError,
+    UsageError,
 )
 from amber.http import Link
 from amber.keys import Step
@@ -33,7 +36,7 @@ from amber.settings import Settings
 from amber.store.blobs import FileBlobs
 from amber.store.jobs import Job
 from amber.store.jobs import Progress as JobProgress
-from amber.store.protocol import AssetRecord, Blob, Cost, Trace, TraceInput
+from amber.store.protocol import Applied, AssetRecord, Blob, Cost, KeptPlan, Trace, TraceInput
 
 #: A request waits so long for its job before it is sent again.
 WAIT_SECONDS = 20
@@ -272,6 +275,47 @@ class RemoteAmber:
         body = {"algorithm": algorithm, "asset": found}
         return int(self._link.send("POST", "/v1/admin/retry", json=body)["forgotten"])
 
+    # upkeep: who did it is written down as the token that was sent
+
+    def plan_invalidation(
+        self,
+        target: str,
+        *assets: AssetName,
+        where: Mapping[str, str] | None = None,
+        with_dependants: bool = False,
+        reason: str,
+    ) -> KeptPlan:
+        """What disowning `ALGORITHM@VERSION` would cover; raises as embedded."""
+        body = {
+            "assets": [self.asset(asset).asset for asset in assets],
+            "where": dict(where or {}),
+            "with_dependants": with_dependants,
+            "reason": reason,
+        }
+        return read_plan(self._link.send("POST", f"{_version_path(target)}/invalidate", json=body))
+
+    def plan_forget(self, asset: AssetName, *, reason: str) -> KeptPlan:
+        """What taking an asset down would remove; nothing is removed before the plan is applied."""
+        path = f"/v1/admin/assets/{self.asset(asset).asset}/forget"
+        return read_plan(self._link.send("POST", path, json={"reason": reason}))
+
+    def apply(self, plan: KeptPlan) -> Applied:
+        """Do what a plan says, or nothing; raises as embedded. The blobs that nothing needs any more are not told."""
+        if plan.action == "forget" and plan.assets:
+            path = f"/v1/admin/assets/{plan.assets[0]}/forget"
+        else:
+            path = f"{_path_of(plan)}/invalidate"
+        return Applied(read_plan(self._link.send("POST", path, json={"plan_id": plan.id})))
+
+    def undo(self, plan: KeptPlan) -> KeptPlan:
+        """Take an applied invalidation back; raises as embedded."""
+        return read_plan(self._link.send("POST", f"{_path_of(plan)}/restore", json={"plan_id": plan.id}))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"there is no {name!r} over HTTP; open the store itself for it: Amber.open() with AMBER_HOME or AMBER_DATABASE_URL"
+        )
+
     # jobs
 
     def jobs(self, *, ended: bool = False) -> list[Job]:
@@ -326,6 +370,26 @@ class _RemoteBlobs(FileBlobs):
             self._link.download(f"/v1/blobs/{sha256}", file)
             file.flush()
             self.put_file(Path(file.name))
+
+
+def _version_path(target: str) -> str:
+    """Where the service disowns `ALGORITHM@VERSION`.
+
+    Raises:
+        UsageError: It is written otherwise.
+    """
+    algorithm, separator, version = target.partition("@")
+    if not (algorithm and separator and version):
+        raise UsageError(f"say ALGORITHM@VERSION; found {target!r}")
+    return f"/v1/admin/algorithms/{quote(algorithm, safe='')}/versions/{quote(version, safe='')}"
+
+
+def _path_of(plan: KeptPlan) -> str:
+    if plan.action != "invalidate" or not plan.doomed:
+        raise UsageError(
+            f"plan {plan.id} is to {plan.action}; over HTTP, only invalidating and forgetting are planned"
+        )
+    return _version_path(f"{plan.doomed[0].algorithm}@{plan.doomed[0].version}")
 
 
 def _body(ask: Ask) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Plans that wait to be applied, as documents."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +29,37 @@ def plan_document(plan: "KeptPlan") -> dict[str, Any]:
         "applied_at": plan.applied_at,
         **{name: plan.detail[name] for name in ("ended", "locations") if name in plan.detail},
     }
+
+
+def read_plan(document: Mapping[str, Any]) -> "KeptPlan":
+    """The plan that a document tells of; what it made in the catalogue is not told."""
+    from amber.store.records import Extent, KeptPlan
+
+    def extents(mark: str) -> "tuple[Extent, ...]":
+        return tuple(
+            Extent(one["algorithm"], one["version"], one["features"], one["bytes"], one["seconds"])
+            for one in document["steps"]
+            if one["mark"] == mark
+        )
+
+    return KeptPlan(
+        id=document["plan_id"],
+        action=document["action"],
+        reason=document["reason"],
+        who=document["who"],
+        doomed=extents("miss"),
+        depends=extents("depends"),
+        assets=tuple(document["assets"]) if document["assets"] is not None else None,
+        where=document["where"],
+        detail={name: document[name] for name in ("ended", "locations") if name in document},
+        state=document["state"],
+        made_at=_moment(document["made_at"]),
+        applied_at=_moment(document["applied_at"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None
 
 
 def _step(mark: str, extent: "Extent") -> dict[str, Any]:

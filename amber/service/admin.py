@@ -50,6 +50,7 @@ async def post_invalidate(
             store,
             named_version(service.amber.registry, store, f"{algorithm}@{version}"),
             assets=[named_asset(service, asset).asset for asset in body.assets],
+            where=body.where or None,
             with_dependants=body.with_dependants,
             reason=body.reason or "",
             who=_who(caller),

@@ -1,7 +1,6 @@
 """Media: the standard encode of an asset, exact frames and clips of it."""
 
-import tempfile
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -9,6 +8,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
 from amber.engine.ask import Ask
+from amber.engine.scratch import scratch_folder
 from amber.errors import FeatureNotFoundError
 from amber.service.context import Reader, Service, TheService, named_asset
 from amber.service.features import Ready
@@ -76,21 +76,21 @@ async def get_clip(
     if end - start > MOST_CLIP_FRAMES:
         raise FrameOutOfRangeError(f"a clip has {MOST_CLIP_FRAMES} frames at most; asked were {end - start}")
     standard = await service.run(lambda: _standard(request, service, asset))
-    folder = tempfile.TemporaryDirectory(prefix="amber-clip-")
+    leaving = ExitStack()
+    scratch = scratch_folder(service.amber.store.scratch)
+    folder = await service.run(lambda: leaving.enter_context(scratch))
     try:
         clip = await service.run_media(
-            lambda: cut_clip(
-                standard.encode.path, standard.frame_times.path, start, end, Path(folder.name) / "clip.mp4"
-            )
+            lambda: cut_clip(standard.encode.path, standard.frame_times.path, start, end, folder / "clip.mp4")
         )
     except BaseException:
-        folder.cleanup()
+        leaving.close()
         raise
     return FileResponse(
         clip,
         media_type="video/mp4",
         headers={"Cache-Control": "no-cache"},
-        background=BackgroundTask(folder.cleanup),
+        background=BackgroundTask(leaving.close),
     )
 
 

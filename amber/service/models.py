@@ -78,6 +78,8 @@ class InvalidateBody(_Strict):
     reason: Reason | None = None
     #: Only of these; of all, unless said.
     assets: Annotated[list[Hash], Field(max_length=10_000)] = []
+    #: Only of the assets with all these labels.
+    where: dict[Name, Annotated[str, Field(max_length=1000)]] = {}
     with_dependants: bool = False
     plan_id: PlanId | None = None
 

@@ -1,6 +1,8 @@
 """One and the same suite for Amber in this process and behind a service."""
 
+import inspect
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ from amber.errors import (
     AmbiguousAssetError,
     AssetNotFoundError,
     FeatureNotFoundError,
+    PlanStateError,
     SettingError,
     UsageError,
     VersionNotFoundError,
 )
+from amber.remote import RemoteAmber
 from amber.settings import Settings
 from jasper.errors import UnreadableMediaError
 from tests.service.serving import deployment
@@ -168,6 +172,7 @@ def test_no_job_is_left_of_what_was_answered(amber: Amber, clip: Path) -> None:
     assert amber.jobs() == []
 
 
+<<<<<<< HEAD
 SEARCH = ("algorithms.standard:standard", str(Path(__file__).parents[1] / "editing/searches.py"))
 
 
@@ -195,3 +200,60 @@ def test_words_find_shots(searching: Amber, clip: Path, other_clip: Path) -> Non
     assert len(searching.search("1", top=4)) == 4 and len(searching.search("1").titles) == 2
     with pytest.raises(AlgorithmNotFoundError, match="there are: labels"):
         searching.search("1", by="clip")
+=======
+def test_what_is_disowned_is_planned_applied_and_taken_back(
+    amber: Amber, clip: Path, other_clip: Path
+) -> None:
+    first, second = amber.ingest(clip), amber.ingest(other_clip)
+    made = [amber.get("scaled", asset) for asset in (first, second)]
+    amber.label(second, {"genre": "grey"})
+    plan = amber.plan_invalidation("first_bytes@1", where={"genre": "grey"}, reason="as a test")
+    assert (plan.action, plan.state, plan.features, plan.dependants) == ("invalidate", "planned", 1, 1)
+    assert [extent.algorithm for extent in plan.doomed] == ["first_bytes"] and plan.reason == "as a test"
+    assert amber.state("first_bytes", second) == "ready"
+    assert amber.apply(plan).plan.state == "applied"
+    assert (amber.state("first_bytes", first), amber.state("first_bytes", second)) == ("ready", "absent")
+    with pytest.raises(PlanStateError):
+        amber.apply(plan)
+    assert amber.undo(plan).state == "undone"
+    assert amber.state("first_bytes", second) == "ready"
+    assert amber.get("scaled", second).id == made[1].id
+    with pytest.raises(UsageError):
+        amber.plan_invalidation("first_bytes", reason="which version?")
+    with pytest.raises(VersionNotFoundError):
+        amber.plan_invalidation("first_bytes@7", reason="another one")
+
+
+def test_an_asset_is_taken_down(amber: Amber, clip: Path) -> None:
+    asset = amber.ingest(clip)
+    amber.get("scaled", asset)
+    plan = amber.plan_forget("plain", reason="rights")
+    assert (plan.action, plan.assets) == ("forget", (asset.asset,))
+    assert amber.assets() != []
+    assert amber.apply(plan).plan.state == "applied"
+    assert amber.assets() == []
+
+
+def test_both_have_the_same_calls_with_the_same_names() -> None:
+    """Who did it and on whose behalf, the service knows by the token; what works on the store itself is there alone."""
+    there = {
+        name: call for name, call in vars(RemoteAmber).items() if inspect.isfunction(call) and name[0] != "_"
+    }
+    for name, call in there.items():
+        remote, embedded = (
+            inspect.signature(call).parameters,
+            inspect.signature(getattr(Amber, name)).parameters,
+        )
+        assert list(remote) == [one for one in embedded if one not in ("who", "requester")], name
+        for parameter in remote:
+            assert str(remote[parameter]) == str(embedded[parameter]), name
+    assert {"get", "plan", "state", "why", "ingest", "asset", "label", "apply", "undo", "job"} <= set(there)
+
+
+def test_what_works_on_the_store_alone_says_so() -> None:
+    with (
+        closing(RemoteAmber("http://127.0.0.1:9")) as remote,
+        pytest.raises(AttributeError, match="no 'verify' over HTTP; open the store itself"),
+    ):
+        remote.verify()
+>>>>>>> 31ac818 (The client plans, applies and takes back over HTTP; a database that goes in mid-request is a 503)
