@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -73,7 +74,6 @@ class FrameTimes:
         self.ticks: Ticks = np.asarray(ticks, dtype=np.int64)
         self.ticks.flags.writeable = False
         self.time_base = time_base
-        self._seconds = self.ticks * time_base.numerator / time_base.denominator
 
     @classmethod
     def at_rate(cls, rate: Fraction, frame_count: int) -> Self:
@@ -93,10 +93,10 @@ class FrameTimes:
     def __repr__(self) -> str:
         return f"FrameTimes({len(self)} frames, ticks of {self.time_base} s)"
 
-    @property
+    @cached_property
     def seconds(self) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
         """All times in seconds; shape (frames,)."""
-        return self._seconds
+        return self.ticks * self.time_base.numerator / self.time_base.denominator
 
     def check(self, index: int) -> int:
         """The index, if there is such a frame.
@@ -122,7 +122,7 @@ class FrameTimes:
         Raises:
             FrameOutOfRangeError: There is no such frame.
         """
-        return float(self._seconds[self.check(index)])
+        return float(self.seconds[self.check(index)])
 
     def index_at(self, seconds: float | Fraction) -> int:
         """The frame that is seen at this time: the last one shown by then; the last of all from the end on.
@@ -130,7 +130,7 @@ class FrameTimes:
         Raises:
             FrameOutOfRangeError: The time lies before the first frame, or there are no frames.
         """
-        index = int(np.searchsorted(self._seconds, float(seconds), side="right")) - 1
+        index = int(np.searchsorted(self.seconds, float(seconds), side="right")) - 1
         if index < 0:
             raise FrameOutOfRangeError(
                 f"no frame is shown at {float(seconds)} s; there are {len(self)} frames"
@@ -179,12 +179,12 @@ class FrameTimes:
             )
         if not len(self):
             return
-        apart = np.abs((self._seconds - self._seconds[0]) - (other._seconds - other._seconds[0]))
+        apart = np.abs((self.seconds - self.seconds[0]) - (other.seconds - other.seconds[0]))
         worst = int(apart.argmax())
         if float(apart[worst]) > float(AGREEMENT_SECONDS) + _ROUNDING_SECONDS:
             raise TimelineConflictError(
-                f"frame {worst} is known at {self._seconds[worst] - self._seconds[0]:.6f} s, here it is shown at "
-                f"{other._seconds[worst] - other._seconds[0]:.6f} s; keep one of the two files"
+                f"frame {worst} is known at {self.seconds[worst] - self.seconds[0]:.6f} s, here it is shown at "
+                f"{other.seconds[worst] - other.seconds[0]:.6f} s; keep one of the two files"
             )
 
     def save(self, path: Path) -> Path:

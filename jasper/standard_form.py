@@ -15,7 +15,7 @@ from jasper.frames import FrameTimes
 from jasper.identity import AudioTrack, Reading, VideoTrack
 from jasper.limits import check_expansion
 from jasper.media import MediaFile
-from jasper.mp4 import write_mp4
+from jasper.mp4 import AudioTrackPlan, VideoTrackPlan, write_mp4
 from jasper.pictures import Pictures
 from jasper.profile import HOUSE_1, Profile
 from jasper.results import ProgressCallback, Standardized
@@ -160,21 +160,30 @@ def _write(
 ) -> Standardized:
     times, source_times = pictures.timeline(recorded)
     audio = sounds.finish(reading.main_audio, source_times.time(0))
-    video, proxy = pictures.encode_plan(times), pictures.proxy_plan(times)
-    write_mp4(scratch / _ENCODE, video, audio)
-    write_mp4(scratch / _PROXY, proxy)
+    # The tables of each file are made, written and let go before those of the next: they grow with the film.
+    size = _write_pictures(scratch / _ENCODE, pictures.encode_plan(times), audio)
+    proxy_size = _write_pictures(scratch / _PROXY, pictures.proxy_plan(times))
+    has_audio, audio = audio is not None, None
     return _written(
         reading,
         scratch,
         times,
         source_times,
         rate=pictures.track.rate(),
-        size=(video.width, video.height),
-        proxy_size=(proxy.width, proxy.height),
+        size=size,
+        proxy_size=proxy_size,
         picture=pictures.picture,
-        has_audio=audio is not None,
+        has_audio=has_audio,
         remuxed=pictures.is_kept,
     )
+
+
+def _write_pictures(
+    path: Path, video: VideoTrackPlan, audio: AudioTrackPlan | None = None
+) -> tuple[int, int]:
+    """Write a file, and return the size of its pictures."""
+    write_mp4(path, video, audio)
+    return video.width, video.height
 
 
 def _write_sound(reading: Reading, sounds: Sounds, scratch: Path) -> Standardized:
