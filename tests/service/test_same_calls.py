@@ -172,7 +172,6 @@ def test_no_job_is_left_of_what_was_answered(amber: Amber, clip: Path) -> None:
     assert amber.jobs() == []
 
 
-<<<<<<< HEAD
 SEARCH = ("algorithms.standard:standard", str(Path(__file__).parents[1] / "editing/searches.py"))
 
 
@@ -200,7 +199,8 @@ def test_words_find_shots(searching: Amber, clip: Path, other_clip: Path) -> Non
     assert len(searching.search("1", top=4)) == 4 and len(searching.search("1").titles) == 2
     with pytest.raises(AlgorithmNotFoundError, match="there are: labels"):
         searching.search("1", by="clip")
-=======
+
+
 def test_what_is_disowned_is_planned_applied_and_taken_back(
     amber: Amber, clip: Path, other_clip: Path
 ) -> None:
@@ -256,4 +256,3 @@ def test_what_works_on_the_store_alone_says_so() -> None:
         pytest.raises(AttributeError, match="no 'verify' over HTTP; open the store itself"),
     ):
         remote.verify()
->>>>>>> 31ac818 (The client plans, applies and takes back over HTTP; a database that goes in mid-request is a 503)
