@@ -19,6 +19,7 @@ from amber.errors import AssetNotFoundError
 from amber.plan import Plan
 from amber.registry import Registry, load_algorithms
 from amber.settings import Settings
+from amber.store.accounts import Account
 from amber.store.collect import GRACE_SECONDS, Collected, collect
 from amber.store.jobs import Job
 from amber.store.open import open_store
@@ -456,6 +457,11 @@ class Amber:
         if "@" in name:
             return "@".join(invalidate.named_version(self.registry, self.store, name))
         return self.why(name).trace.recipe
+
+    def costs(self) -> list[Account]:
+        """What was spent and saved, by algorithm, version and requester; this machine's latest savings included."""
+        self.engine.savings.settle(self.store.catalog)
+        return self.store.catalog.accounts()
 
     def jobs(self, *, ended: bool = False) -> list[Job]:
         """The jobs that wait or run; with `ended`, all that are still known."""

@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "verify": "amber.cli.verify",
     "gc": "amber.cli.gc",
     "du": "amber.cli.du",
+    "costs": "amber.cli.costs",
     "pin": "amber.cli.pin",
     "unpin": "amber.cli.unpin",
     "serve": "amber.cli.serve",

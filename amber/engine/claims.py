@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from amber.engine.events import StepEvent
+from amber.engine.executors.admission import Requester
 from amber.errors import JobCancelledError, StoreUnavailableError
 from amber.keys import Step
-from amber.store.jobs import Ending, Job, Progress
+from amber.store.jobs import WAITED, Ending, Job, Progress
 from amber.store.protocol import Store, Trace
 
 #: Progress within a step is written no more often.
@@ -43,6 +45,15 @@ class Claim:
         self._step_began = time.monotonic()
         self._lost = threading.Event()
         self._handing_back = threading.Event()
+
+    def requester(self) -> Requester:
+        """On whose behalf the job is done; a backfill's becomes urgent when somebody comes to wait for it."""
+        if self.job.priority < WAITED:
+            with suppress(StoreUnavailableError):
+                now = self._store.catalog.job(self.job.key)
+                if now is not None and now.priority > self.job.priority:
+                    self.job = replace(self.job, priority=now.priority)
+        return Requester(self.job.requester, self.job.priority)
 
     def check(self) -> None:
         """Go on only while the claim stands.

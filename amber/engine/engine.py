@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from amber.engine.leases import LEASE_SECONDS, LeaseKeeper, is_dead, owner_name
 from amber.engine.orders import Order, job_of
 from amber.engine.planning import plan
 from amber.engine.resolve import Run, Workshop
+from amber.engine.savings import Savings
 from amber.engine.values import Values
 from amber.errors import (
     AmberError,
@@ -66,12 +68,20 @@ class Engine:
         self.leases = LeaseKeeper(store.catalog, lease_seconds)
         #: Computes the steps of this process.
         self.executor = LocalExecutor(store, self._values, self._source, capacity)
-        self._shop = Workshop(store, self._values, self.leases, self.executor)
+        #: Counts what stored features saved.
+        self.savings = Savings(store.scratch.parent / "savings.jsonl")
+        self._shop = Workshop(store, self._values, self.leases, self.executor, self.savings)
         self._closures: dict[tuple[object, ...], Closure] = {}
         self._snapshot: Snapshot | None = None
 
+    @cached_property
+    def _person(self) -> str:
+        """Whoever runs this process."""
+        return person()
+
     def close(self) -> None:
-        """Stop the heartbeat; the store stays open."""
+        """Stop the heartbeat and write down what was saved; the store stays open."""
+        self.savings.write()
         self.leases.close()
 
     def get(self, ask: Ask, listener: Listener = silent, *, requester: Requester | None = None) -> Feature:
@@ -94,11 +104,14 @@ class Engine:
         lost = None
         if trace is not None:
             try:
-                return self._feature(closure, trace)
+                feature = self._feature(closure, trace)
+                whose = requester.name if requester is not None else self._person
+                self.savings.note(trace.algorithm, trace.version, whose, trace.seconds)
+                return feature
             except (BlobMissingError, BlobCorruptError):
                 lost = trace.value.sha256
-        whose = requester or Requester(person())
-        return self._resolve(closure, snapshot, ask, key, lost, listener, lambda: whose)
+        asking = requester or Requester(self._person)
+        return self._resolve(closure, snapshot, ask, key, lost, listener, lambda: asking)
 
     def plan(self, asks: Sequence[Ask], *, check_blobs: bool = True) -> Plan:
         """What `get` would do for these asks, which differ in their assets only.
@@ -188,7 +201,7 @@ class Engine:
         """Resolve under one snapshot, with a job that tells others how it stands; who asks for the same joins it."""
         step = self._step(closure, ask)
         asker = f"{owner_name()}|{uuid.uuid4().hex}"
-        self.store.catalog.ask_job(job_of(closure, step, snapshot), asker)
+        self.store.catalog.ask_job(job_of(closure, step, snapshot, requester()), asker)
         claimed = self.leases.claim(key=key)
         claim = Claim(self.store, claimed) if claimed is not None else None
         run = Run(self._shop, closure, snapshot, _both(claim, listener), requester=requester)
@@ -236,7 +249,9 @@ class Engine:
         Raises:
             AmberError: The feature cannot be had; that is written down. Where the store is away, others shall try.
         """
-        run = Run(self._shop, order.closure, order.snapshot, _both(claim, listener), claim.check)
+        run = Run(
+            self._shop, order.closure, order.snapshot, _both(claim, listener), claim.check, claim.requester
+        )
         try:
             with self.leases.claimed(claim):
                 feature = self._run(run, order.closure, order.step, None)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from amber.engine.executors.admission import Requester
 from amber.errors import AmberError, JobUnfitError
 from amber.keys import BoundInput, Closure, Node, Snapshot, Step, canonical, digest
 from amber.registry import Registry
@@ -20,8 +21,9 @@ class Order:
     snapshot: Snapshot
 
 
-def job_of(closure: Closure, step: Step, snapshot: Snapshot) -> Job:
-    """The job of an ask."""
+def job_of(closure: Closure, step: Step, snapshot: Snapshot, requester: Requester | None = None) -> Job:
+    """The job of an ask, on somebody's behalf."""
+    whose = requester or Requester()
     documents = [node.document() for node in closure.nodes.values()]
     generations = [
         [node.name, node.version, asset, generation]
@@ -36,6 +38,8 @@ def job_of(closure: Closure, step: Step, snapshot: Snapshot) -> Job:
         assets=step.assets,
         closure=digest(canonical(sorted(documents, key=lambda document: str(document["name"])))),
         order=canonical(order).decode(),
+        priority=whose.priority,
+        requester=whose.name,
     )
 
 

@@ -15,6 +15,7 @@ from amber.engine.executors.admission import Requester
 from amber.engine.executors.gate import Place
 from amber.engine.executors.local import LocalExecutor
 from amber.engine.leases import LeaseKeeper
+from amber.engine.savings import Savings
 from amber.engine.turns import Turns
 from amber.engine.values import Values
 from amber.errors import (
@@ -61,6 +62,8 @@ class Workshop:
     leases: LeaseKeeper
     #: Where steps are computed.
     executor: LocalExecutor
+    #: Counts what stored features saved.
+    savings: Savings
     #: Who of this process's threads cares for which recipe.
     turns: Turns = field(default_factory=Turns)
 
@@ -143,6 +146,9 @@ class Run:
         if outcome.how in ("computed", "joined"):
             self.made.append(outcome)
         saved = outcome.trace if outcome.how in ("hit", "linked") else None
+        if outcome.how != "computed":
+            found = outcome.trace
+            self._shop.savings.note(found.algorithm, found.version, self._requester().name, found.seconds)
         self._listener(
             StepEvent(
                 outcome.step,
@@ -287,7 +293,12 @@ class Run:
             raise self._failed(task, error) from error
         reason = "its stored bytes were lost" if before is not None else self._reason(task)
         new = NewTrace(
-            self._trace(task, made.value, made.cost.seconds), _lineage(task), made.files, made.cost, reason
+            self._trace(task, made.value, made.cost.seconds),
+            _lineage(task),
+            made.files,
+            made.cost,
+            reason,
+            self._requester().name,
         )
         trace = self._commit(lease, new, key, lost)
         self._lost.discard(trace.value.sha256)

@@ -14,7 +14,7 @@ from amber.engine.orders import Order, read_order
 from amber.engine.planning import plan
 from amber.errors import JobUnfitError, StoreError
 from amber.keys import Step
-from amber.store.jobs import Job
+from amber.store.jobs import WAITED, Job
 
 #: How long what became of a job can be read, unless it is asked for again.
 KEEP_SECONDS = 24 * 3600.0
@@ -153,7 +153,7 @@ class Worker:
                 self._running[job.key] = claim
             if self._stopping.is_set():
                 claim.ask_back()
-            feature = self._engine.work(claim, order, self._step(job))
+            feature = self._engine.work(claim, order, self._step(claim))
         except Exception as error:  # noqa: BLE001 - written down at the job, and told here
             self._watch.failed(job, error, time.monotonic() - began)
             if isinstance(error, StoreError):
@@ -164,8 +164,24 @@ class Worker:
             with self._lock:
                 self._running.pop(job.key, None)
 
-    def _step(self, job: Job) -> Callable[[StepEvent], None]:
-        return lambda event: self._watch.step(job, event)
+    def _step(self, claim: Claim) -> Callable[[StepEvent], None]:
+        def step(event: StepEvent) -> None:
+            self._watch.step(claim.job, event)
+            if event.state in ("started", "waiting") and self._is_outranked(claim):
+                claim.ask_back()  # what is done of it is stored
+
+        return step
+
+    def _is_outranked(self, claim: Claim) -> bool:
+        """Whether a backfill's job shall make room before its next step, because somebody waits for another one."""
+        priority = claim.requester().priority
+        if priority >= WAITED:
+            return False
+        for job in self._store.catalog.open_jobs():
+            if job.closure not in self._fits:
+                self._fits[job.closure] = self._is_fit(job)
+        most = self._store.catalog.most_urgent([one for one, fits in self._fits.items() if fits])
+        return most is not None and most > priority
 
     def _outlook(self, order: Order) -> tuple[int, dict[Step, float]]:
         """How many steps there may be, and what those that are not stored are expected to take."""
@@ -178,3 +194,4 @@ class Worker:
         if now - self._pruned_at > _PRUNE_SECONDS:
             self._pruned_at = now
             self._store.catalog.prune_jobs(KEEP_SECONDS)
+            self._engine.savings.settle(self._store.catalog)

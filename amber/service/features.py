@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from amber.engine.ask import Ask
 from amber.engine.claims import JOBS
 from amber.engine.documents import job_document, lineage_document, settings_document
+from amber.engine.executors.admission import Requester
 from amber.engine.lineage import lineage
 from amber.engine.names import is_hash
 from amber.engine.orders import job_of
@@ -155,7 +156,9 @@ class Desk:
             self._refuse_if_fresh(there)
         if there is None or there.is_ended:
             self._check_queue()
-        job = self._store.catalog.ask_job(job_of(closure, closure.step(ask.assets), snapshot), asker)
+        job = self._store.catalog.ask_job(
+            job_of(closure, closure.step(ask.assets), snapshot, _whose(asker)), asker
+        )
         self._store.wakeups.publish(JOBS)
         return job
 
@@ -448,3 +451,8 @@ def _checked(feature: str) -> str:
     if not is_hash(feature):
         raise FeatureNotFoundError(f"no feature {feature[:70]!r} is stored; an id has 64 digits")
     return feature
+
+
+def _whose(asker: str) -> Requester:
+    """Whoever asks, without the idempotency key; see `context.asker_of`."""
+    return Requester(asker.split("|")[1] if "|" in asker else asker)

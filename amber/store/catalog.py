@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from amber.store.sql.accounts import AccountRows
 from amber.store.sql.arrivals import ArrivalRows
 from amber.store.sql.assets import AssetRows
 from amber.store.sql.backfills import BackfillRows
@@ -38,6 +39,7 @@ class SqlCatalog(
     ProblemRows,
     PlanRows,
     GarbageRows,
+    AccountRows,
 ):
     """A catalogue in a database; each method is one transaction, from any number of threads and processes."""
 

@@ -56,12 +56,21 @@ class Job:
     #: For a failed job: name of the error's class and its sentence.
     error: str = ""
     message: str = ""
+    #: How urgent it is, and on whose behalf it is done: of several askers the most urgent, and the first.
+    priority: int = WAITED
+    requester: str = ""
     #: Rises with each change.
     revision: int = 0
     #: Seconds since 1970 when it was asked for, when work on it began (0: not yet), and when it changed last.
     created_at: float = 0.0
     started_at: float = 0.0
     changed_at: float = 0.0
+
+    def as_asked(self) -> "Job":
+        """What is asked for, without what became of it."""
+        asked = (self.key, self.algorithm, self.assets)
+        whose = {"priority": self.priority, "requester": self.requester}
+        return Job(*asked, closure=self.closure, order=self.order, **whose)  # type: ignore[arg-type]
 
     @property
     def is_ended(self) -> bool:
@@ -126,6 +135,9 @@ class JobCatalog(Protocol):
 
     # work
 
+    def most_urgent(self, closures: Collection[str]) -> int | None:
+        """The highest priority of the queued jobs of these closures; None if there are none."""
+
     def job_owners(self) -> set[str]:
         """Who works on jobs, the dead included."""
 
@@ -141,7 +153,9 @@ class JobCatalog(Protocol):
         closures: Collection[str] = (),
         dead: Collection[str] = (),
     ) -> Job | None:
-        """Begin work on the job of a key, or on the longest waiting one of these closures; None if none can be claimed.
+        """Begin work on the job of a key, or on the next one of these closures; None if none can be claimed.
+
+        The more urgent go first, then those of whoever has the fewest at work, then the longest waiting.
 
         Two that claim at once get different jobs.
         """

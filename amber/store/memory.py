@@ -13,6 +13,7 @@ from amber.errors import (
     StaleLeaseError,
 )
 from amber.keys import Snapshot
+from amber.store.memory_accounts import AccountsInMemory
 from amber.store.memory_jobs import JobsInMemory
 from amber.store.memory_rows import Rows
 from amber.store.memory_standing import StandingInMemory, StandingRows
@@ -37,7 +38,7 @@ from amber.store.protocol import (
 from amber.store.rows import is_digest_prefix, snapshot_of
 
 
-class MemoryCatalog(TokensInMemory, VerdictsInMemory, StandingInMemory, JobsInMemory):
+class MemoryCatalog(AccountsInMemory, TokensInMemory, VerdictsInMemory, StandingInMemory, JobsInMemory):
     """A catalogue that ends with its process; every method holds one lock."""
 
     def __init__(self) -> None:
@@ -234,6 +235,7 @@ class MemoryCatalog(TokensInMemory, VerdictsInMemory, StandingInMemory, JobsInMe
             self._rows.numbers[trace.recipe] = self._rows.latest
         self._rows.commits[trace.recipe] = replace(new, trace=trace)
         self._rows.seconds.setdefault((trace.algorithm, trace.version), []).append(trace.seconds)
+        self.add_accounts([new.account()])
 
     def _heal(self, old: Trace, new: NewTrace) -> None:
         rows = self._rows

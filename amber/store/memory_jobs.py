@@ -25,11 +25,13 @@ class JobsInMemory(MemoryUpkeep):
             there = self._jobs.get(job.key)
             if there is None or there.is_ended:
                 now = time.time()
-                new = Job(job.key, job.algorithm, job.assets, closure=job.closure, order=job.order)
+                new = job.as_asked()
                 fence, revision = (0, 1) if there is None else (there.fence + 1, there.revision + 1)
                 there = replace(new, fence=fence, revision=revision, created_at=now, changed_at=now)
                 self._jobs[job.key] = there
                 self._askers[job.key] = set()
+            elif there.priority < job.priority:
+                there = self._jobs[job.key] = replace(there, priority=job.priority)
             self._askers[job.key].add(asker)
             return there
 
@@ -91,6 +93,11 @@ class JobsInMemory(MemoryUpkeep):
                 self.end_job(key)
             return len(old)
 
+    def most_urgent(self, closures: Collection[str]) -> int | None:
+        """See the protocol."""
+        queued = [job for job in self.jobs() if job.state == "queued" and job.closure in closures]
+        return max((job.priority for job in queued), default=None)
+
     def job_owners(self) -> set[str]:
         """See the protocol."""
         return {job.owner for job in self.jobs() if job.state == "running"}
@@ -114,7 +121,7 @@ class JobsInMemory(MemoryUpkeep):
     ) -> Job | None:
         """See the protocol."""
         with self._lock:
-            for job in self._waiting(dead):
+            for job in self._ranked(dead):
                 if job.key == key or (key is None and job.closure in closures):
                     now = time.time()
                     claim = {"owner": owner, "expires_at": now + seconds, "started_at": now}
@@ -178,6 +185,13 @@ class JobsInMemory(MemoryUpkeep):
             or (job.state == "running" and (job.expires_at <= now or job.owner in dead))
         ]
         return sorted(found, key=lambda job: (job.created_at, job.key))
+
+    def _ranked(self, dead: Collection[str]) -> list[Job]:
+        """What can be claimed, in the order in which it is."""
+        running = [job.requester for job in self.jobs() if job.state == "running"]
+        return sorted(
+            self._waiting(dead), key=lambda job: (-job.priority, running.count(job.requester), job.created_at)
+        )
 
     def _standing(self, claim: Job) -> Job | None:
         there = self._jobs.get(claim.key)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from amber.keys import Snapshot
+from amber.store.accounts import AccountCatalog
 from amber.store.arrivals import ArrivalCatalog
 from amber.store.backfills import BackfillCatalog
 from amber.store.jobs import JobCatalog
@@ -69,6 +70,7 @@ __all__ = [
 
 
 class Catalog(
+    AccountCatalog,
     Upkeep,
     JobCatalog,
     BackfillCatalog,

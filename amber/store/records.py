@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from amber.keys import Part
+from amber.store.accounts import Account
 
 #: Whose fault a failure was: of the asset, of the algorithm, or of the machine.
 FailureClass = Literal["input", "algorithm", "machine"]
@@ -119,6 +120,22 @@ class NewTrace:
     cost: Cost
     #: Why it was computed, in a sentence.
     reason: str
+    #: On whose behalf.
+    requester: str = ""
+
+    def account(self) -> Account:
+        """What it adds to the sums of costs."""
+        took = self.cost
+        return Account(
+            self.trace.algorithm,
+            self.trace.version,
+            self.requester,
+            1,
+            self.trace.seconds,
+            took.cpu_seconds,
+            took.bytes_read,
+            took.peak_memory_bytes,
+        )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import BigInteger
 
+from amber.store.schema_accounts import account as account
 from amber.store.schema_standing import arrival as arrival
 from amber.store.schema_standing import backfill as backfill
 from amber.store.schema_standing import backfill_item as backfill_item
@@ -308,6 +309,8 @@ job = Table(
     _added("created_at", Seconds, "When it was asked for."),
     _added("started_at", Seconds, "When work on it began; 0: not yet."),
     _added("changed_at", Seconds, "When it changed last."),
+    _added("priority", Integer, "How urgent it is: 0 for a backfill, 1 where somebody waits.", "1"),
+    _added("requester", Text, "On whose behalf it is done.", "''"),
     Index(None, "state", "created_at"),
     comment="Asks in flight, and what became of them.",
 )

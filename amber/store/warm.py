@@ -73,6 +73,8 @@ _REPEATABLE = frozenset(
         "plans",
         "problems",
         "open_jobs",
+        "most_urgent",
+        "accounts",
         "put_arrival",
         "put_deliveries",
         "put_failure",

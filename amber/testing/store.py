@@ -6,6 +6,7 @@ import pytest
 
 from amber.store.protocol import Blobs, Catalog, Disowned, Store
 from amber.store.verify import verify
+from amber.testing.accounts import AccountTests, UrgencyTests
 from amber.testing.assets import AssetTests
 from amber.testing.blobs import BlobsTests
 from amber.testing.collecting import CollectTests, ForgetTests, RetentionTests
@@ -114,6 +115,8 @@ class StoreTests(
     BackfillTests,
     SubscriptionTests,
     SourceTests,
+    AccountTests,
+    UrgencyTests,
     NeighbourTests,
     VerifyTests,
 ):

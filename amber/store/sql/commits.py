@@ -17,6 +17,7 @@ from amber.store.schema import trace_asset as assets
 from amber.store.schema import trace_file as files
 from amber.store.schema import trace_input as inputs
 from amber.store.schema import trace_subject as subjects
+from amber.store.sql.accounts import add_account
 from amber.store.sql.forgotten import check_none_forgotten
 from amber.store.sql.garbage import check_none_collected
 from amber.store.sql.session import Session, chunks, current_epoch, note, number_of, raise_epoch, upsert
@@ -123,6 +124,7 @@ def _outcome(connection: Connection, new: NewTrace) -> dict[str, Any]:
     how = {"algorithm": made.algorithm, "version": made.version, "part": made.part, "settings": made.settings}
     number = number_of(connection, making, how, {"computed": 0, "seconds": 0.0})
     connection.execute(_COUNT, {"number": number, "more": made.seconds})
+    add_account(connection, new.account())
     return {
         "making": number,
         "sha256": bytes.fromhex(made.value.sha256),

@@ -13,6 +13,14 @@ from amber.store.schema import job_asker as askers
 from amber.store.sql.forgotten import check_none_forgotten
 from amber.store.sql.session import Session, chunks, clock, upsert
 
+_others = jobs.alias("others")
+#: How many jobs of a job's requester are at work.
+_AT_WORK = (
+    select(func.count())
+    .where(_others.c.state == "running", _others.c.requester == jobs.c.requester)
+    .correlate(jobs)
+    .scalar_subquery()
+)
 _PROGRESS = tuple(asdict(Progress()))
 
 
@@ -99,6 +107,13 @@ class JobRows(Session):
 
     # work
 
+    def most_urgent(self, closures: Collection[str]) -> int | None:
+        """See the protocol."""
+        waiting = and_(jobs.c.state == "queued", jobs.c.closure.in_(digests(closures)))
+        with self._reading() as connection:
+            found = connection.execute(select(func.max(jobs.c.priority)).where(waiting)).scalar()
+        return None if found is None else int(found)
+
     def job_owners(self) -> set[str]:
         """See the protocol."""
         with self._reading() as connection:
@@ -129,7 +144,7 @@ class JobRows(Session):
         wanted = jobs.c.closure.in_(digests(closures)) if key is None else jobs.c.key == bytes.fromhex(key)
         with self._writing(durable=False) as connection:
             query = select(jobs.c.key).where(wanted, _is_open(connection, dead))
-            query = query.order_by(jobs.c.created_at, jobs.c.key).limit(1)
+            query = query.order_by(jobs.c.priority.desc(), _AT_WORK, jobs.c.created_at, jobs.c.key).limit(1)
             found = connection.execute(query.with_for_update(skip_locked=key is None)).scalar()
             if found is None:
                 return None
@@ -185,7 +200,7 @@ class JobRows(Session):
 def _asked(connection: Connection, job: Job, asker: str, now: float) -> Job:
     """The job as it stands, once it is asked for; others are asked for in the order of their keys."""
     key = bytes.fromhex(job.key)
-    new = _row(Job(job.key, job.algorithm, job.assets, closure=job.closure, order=job.order))
+    new = _row(job.as_asked())
     new |= {"created_at": now, "changed_at": now, "revision": 1}
     there = None
     while there is None:  # what was there a moment ago may be removed meanwhile
@@ -195,6 +210,9 @@ def _asked(connection: Connection, job: Job, asker: str, now: float) -> Job:
         connection.execute(delete(askers).where(askers.c.key == key))
         again = {**new, "fence": there.fence + 1, "revision": there.revision + 1}
         connection.execute(update(jobs).where(jobs.c.key == key).values(again))
+        there = connection.execute(_one(key)).one()
+    elif there.priority < job.priority:
+        connection.execute(update(jobs).where(jobs.c.key == key).values(priority=job.priority))
         there = connection.execute(_one(key)).one()
     upsert(connection, askers, {"key": key, "asker": asker})
     return _job(there)

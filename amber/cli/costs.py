@@ -1,0 +1,55 @@
+"""`amber costs`: what was spent and what was saved."""
+
+from typing import Annotated
+
+import typer
+
+from amber.cli.options import JsonOption
+from amber.cli.output import emit, say
+
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False)
+
+
+@app.command(rich_help_panel="Deployment")
+def costs(
+    algorithm: Annotated[
+        str | None, typer.Argument(metavar="[ALGORITHM]", help="Of this one; of all, unless given.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what computing took and what stored features saved, by algorithm, version and requester.
+
+    Saved is what the found steps took once, without what lies below them, so it is the least that was saved.
+
+    Example: `amber costs shots`
+    """
+    from amber.cli.session import opened
+    from amber.engine.savings import account_document
+
+    with opened() as amber:
+        found = [one for one in amber.costs() if algorithm in (None, one.algorithm)]
+    spent, saved = sum(one.seconds for one in found), sum(one.saved_seconds for one in found)
+    if json:
+        emit({"seconds": spent, "saved_seconds": saved, "rows": [account_document(one) for one in found]})
+        return
+    from amber.cli.tables import print_table
+    from amber.cli.wording import size
+
+    headers = ["algorithm", "version", "requester", "computed", "seconds", "CPU s", "most memory", "read"]
+    rows = [
+        [
+            one.algorithm,
+            one.version,
+            one.requester,
+            one.computed,
+            f"{one.seconds:.1f}",
+            f"{one.cpu_seconds:.1f}",
+            size(one.peak_memory_bytes),
+            size(one.bytes_read),
+            one.hits,
+            f"{one.saved_seconds:.1f}",
+        ]
+        for one in found
+    ]
+    print_table([*headers, "found", "saved s"], rows)
+    say(f"{spent:.1f} s spent, {saved:.1f} s saved")

@@ -1,0 +1,49 @@
+"""What computing took and what was saved, summed up by algorithm, version and requester."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Account:
+    """Sums of one algorithm's version, for one requester."""
+
+    algorithm: str
+    version: str
+    #: A person, or the name of an access token; empty for what was computed before requesters were known.
+    requester: str
+    #: Computations that were committed, and what they took in all.
+    computed: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    bytes_read: int = 0
+    #: The most memory that one of them took.
+    peak_memory_bytes: int = 0
+    #: How often a stored feature was found, and the wall seconds that these took once, without what is below them.
+    hits: int = 0
+    saved_seconds: float = 0.0
+
+    def __add__(self, other: "Account") -> "Account":
+        return Account(
+            self.algorithm,
+            self.version,
+            self.requester,
+            self.computed + other.computed,
+            self.seconds + other.seconds,
+            self.cpu_seconds + other.cpu_seconds,
+            self.bytes_read + other.bytes_read,
+            max(self.peak_memory_bytes, other.peak_memory_bytes),
+            self.hits + other.hits,
+            self.saved_seconds + other.saved_seconds,
+        )
+
+
+class AccountCatalog(Protocol):
+    """Sums of costs. Every method is one transaction."""
+
+    def add_accounts(self, accounts: Sequence[Account]) -> None:
+        """Add to what is counted; what commits take is counted by them."""
+
+    def accounts(self) -> list[Account]:
+        """All sums, by algorithm, version and requester."""

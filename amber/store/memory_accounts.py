@@ -1,0 +1,28 @@
+"""What was spent and saved, in memory."""
+
+import threading
+from collections.abc import Sequence
+
+from amber.store.accounts import Account
+
+
+class AccountsInMemory:
+    """The part of a catalogue in memory that sums up costs; every method holds one lock."""
+
+    _lock: threading.RLock
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._accounts: dict[tuple[str, str, str], Account] = {}
+
+    def add_accounts(self, accounts: Sequence[Account]) -> None:
+        """See the protocol."""
+        with self._lock:
+            for one in accounts:
+                key = (one.algorithm, one.version, one.requester)
+                self._accounts[key] = self._accounts[key] + one if key in self._accounts else one
+
+    def accounts(self) -> list[Account]:
+        """See the protocol."""
+        with self._lock:
+            return [self._accounts[key] for key in sorted(self._accounts)]

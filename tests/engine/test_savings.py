@@ -1,0 +1,85 @@
+"""What stored features save is counted by requester, across processes, without a transaction in a warm ask."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from amber.algorithm import Source, algorithm, result
+from amber.client import Amber
+from amber.engine.ask import Ask
+from amber.engine.executors.admission import Requester
+from amber.engine.savings import Savings
+from amber.registry import Registry
+from amber.store.accounts import Account
+from amber.store.memory import MemoryCatalog
+from amber.store.open import open_store
+
+FILM = "a" * 64
+
+
+@result
+class Number:
+    """A number."""
+
+    number: Int64[np.ndarray, " row"]
+
+
+@result
+class Twice:
+    """Twice the number."""
+
+    number: Int64[np.ndarray, " row"]
+
+
+@algorithm(version="1")
+def number(source: Source) -> Number:
+    return Number(number=np.array([1], np.int64))
+
+
+@algorithm(version="2")
+def twice(number: Number, *, times: int = 2) -> Twice:
+    return Twice(number=number.number * times)
+
+
+def test_spent_and_saved_are_told_by_algorithm_version_and_requester(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "home")
+    with Amber(store, Registry([number, twice])) as amber:
+        engine, ann, bob = amber.engine, Requester("ann"), Requester("bob")
+        made = engine.get(Ask("twice", (FILM,)), requester=ann)
+        for _ in range(3):
+            assert engine.get(Ask("twice", (FILM,)), requester=bob).hit
+        engine.get(Ask("twice", (FILM,), settings={"times": 3}), requester=bob)
+        sums = {(one.algorithm, one.requester): one for one in amber.costs()}
+    assert {key: (one.computed, one.hits) for key, one in sums.items()} == {
+        ("number", "ann"): (1, 0),
+        ("twice", "ann"): (1, 0),
+        ("number", "bob"): (0, 1),
+        ("twice", "bob"): (1, 3),
+    }
+    assert sums["twice", "ann"].seconds == made.trace.seconds
+    assert abs(sums["twice", "bob"].saved_seconds - 3 * made.trace.seconds) < 1e-9
+    assert sums["twice", "ann"].peak_memory_bytes > 10_000_000
+
+
+def test_several_processes_add_up_and_nothing_counts_twice(tmp_path: Path) -> None:
+    one, other = Savings(tmp_path / "savings"), Savings(tmp_path / "savings")
+    one.note("shots", "1", "ann", 2.0)
+    other.note("shots", "1", "ann", 3.0)
+    other.note("motion", "1", "ann", 1.0)
+    one.write()
+    catalog = MemoryCatalog()
+    other.settle(catalog)
+    one.settle(catalog)
+    assert catalog.accounts() == [
+        Account("motion", "1", "ann", hits=1, saved_seconds=1.0),
+        Account("shots", "1", "ann", hits=2, saved_seconds=5.0),
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "savings").write_text('["shots", "1", "ann", 2, 1.5]\n["shots", "1", "an')
+    catalog = MemoryCatalog()
+    Savings(tmp_path / "savings").settle(catalog)
+    assert catalog.accounts() == [Account("shots", "1", "ann", hits=2, saved_seconds=1.5)]
