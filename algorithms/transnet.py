@@ -146,24 +146,28 @@ class TransNet:
     def probabilities(self, windows: Windows) -> Float32[np.ndarray, "n 100 2"]:
         """For each frame of each window, the probability of a middle, and of a part, of a transition."""
         import torch
-        from torch.nn.functional import avg_pool2d, linear
 
         with torch.inference_mode():
             seen = torch.from_numpy(windows).to(self.hidden[0].device)
-            n, frames = seen.shape[:2]
-            x = seen.reshape(-1, HEIGHT, WIDTH, 3).permute(0, 3, 1, 2).float().div_(255)
-            means = []
-            for first, second in self.blocks:
-                shortcut = first(x, frames).relu_()
-                x = avg_pool2d(second(shortcut, frames).relu_().add_(shortcut), 2)
-                means.append(x.mean(dim=(2, 3)))
-            projected = linear(torch.cat(means, dim=1).reshape(n, frames, -1), *self.projection)
-            flat = x.permute(0, 2, 3, 1).reshape(n, frames, -1)
-            joined = torch.cat([self.colours(_histograms(seen)), self.features(projected), flat], dim=2)
-            found: Float32[np.ndarray, "n 100 2"] = (
-                linear(linear(joined, *self.hidden).relu_(), *self.heads).sigmoid().cpu().numpy()
-            )
+            found: Float32[np.ndarray, "n 100 2"] = self.scores(seen).cpu().numpy()
         return found
+
+    def scores(self, seen: "Tensor") -> "Tensor":
+        """The same of windows that lie where the network does."""
+        import torch
+        from torch.nn.functional import avg_pool2d, linear
+
+        n, frames = seen.shape[:2]
+        x = seen.reshape(-1, HEIGHT, WIDTH, 3).permute(0, 3, 1, 2).float().div_(255)
+        means = []
+        for first, second in self.blocks:
+            shortcut = first(x, frames).relu_()
+            x = avg_pool2d(second(shortcut, frames).relu_().add_(shortcut), 2)
+            means.append(x.mean(dim=(2, 3)))
+        projected = linear(torch.cat(means, dim=1).reshape(n, frames, -1), *self.projection)
+        flat = x.permute(0, 2, 3, 1).reshape(n, frames, -1)
+        joined = torch.cat([self.colours(_histograms(seen)), self.features(projected), flat], dim=2)
+        return linear(linear(joined, *self.hidden).relu_(), *self.heads).sigmoid()
 
 
 def _histograms(seen: "Tensor") -> "Tensor":
