@@ -34,6 +34,7 @@ SCOPES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/features/{feature}"): "read",
     ("GET", "/v1/features/{feature}/lineage"): "read",
     ("POST", "/v1/states"): "read",
+    ("POST", "/v1/search"): "read",
     ("GET", "/v1/jobs"): "read",
     ("GET", "/v1/jobs/{job}"): "read",
     ("GET", "/v1/jobs/{job}/events"): "read",
