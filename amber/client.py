@@ -285,12 +285,7 @@ class Amber:
         return write_previews(cuts, Path(folder), progress)
 
     def sheet(self, cuts: "MatchCuts", path: str | Path, *, progress: Progress | None = None) -> Path:
-        """Draw the middle frames of all cuts, side by side, into a PNG file.
-
-        Raises:
-            jasper.errors.MediaError: An encode cannot be read.
-            OSError: The file cannot be written.
-        """
+        """Draw the middle frames of all cuts, side by side, into a PNG file; raises as `previews`, or `OSError`."""
         from amber.editing.sheets import write_sheet
 
         return write_sheet(cuts, Path(path), progress)
