@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import (
     cold_job,
+    dataset,
     disk,
     encoded_job,
     long_film,
@@ -35,6 +36,7 @@ NAMES = (
     "disk",
     "naming",
     "service",
+    "dataset",
 )
 #: Need no film.
 WITHOUT_FILM = {"pair_search", "planning", "planning_remote", "service", "warm_remote"}
@@ -86,6 +88,8 @@ def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) ->
             yield service.measure(rounds)
         if "planning_remote" in chosen:
             yield planning_remote.measure(keys, rounds)
+        if "dataset" in chosen:
+            yield dataset.measure(film, rounds, home)
         if "disk" in chosen:
             yield disk.measure(film, home)
         if "naming" in chosen:
