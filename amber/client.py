@@ -10,7 +10,7 @@ from amber.engine.ask import Ask, Feature
 from amber.engine.engine import Engine, State
 from amber.engine.events import Listener, silent
 from amber.engine.executors.admission import Capacity, Requester
-from amber.engine.executors.gate import capacity_of
+from amber.engine.executors.gate import capacity_said
 from amber.engine.ingest import AssetName, Ingested, Progress, ingest, media_files, try_ingest
 from amber.engine.jobs import find_job
 from amber.engine.lineage import Lineage, lineage
@@ -76,7 +76,7 @@ class Amber:
             redis_url=chosen.redis_url,
             copies_bytes=chosen.copies_bytes,
         )
-        return cls(store, registry, _capacity(chosen))
+        return cls(store, registry, capacity_said(chosen))
 
     def __enter__(self) -> Self:
         return self
@@ -490,10 +490,3 @@ class Amber:
         self.registry.get(algorithm)
         hashes = tuple(self.asset(asset).asset for asset in assets)
         return Ask(algorithm, hashes, version, settings or {}, use or {})
-
-
-def _capacity(settings: Settings) -> Capacity | None:
-    """What the settings say of this machine; None where they say nothing, so that nobody looks before it matters."""
-    if not (settings.cpus or settings.gpus or settings.memory_bytes or settings.concurrency):
-        return None
-    return capacity_of(settings.cpus, settings.gpus, settings.memory_bytes, settings.concurrency)

@@ -21,6 +21,7 @@ from amber.engine.executors.admission import (
 )
 from amber.engine.executors.ledger import Ledger, Page, clock
 from amber.engine.leases import owner_name
+from amber.settings import Settings
 
 #: Seconds between looks at what other processes do; what this one does is noticed at once.
 LOOK_SECONDS = 0.05
@@ -170,6 +171,13 @@ def capacity_of(cpus: int, gpus: int, memory_bytes: int, concurrency: Mapping[st
         Resources(float(cpus) or there.cpus, float(gpus) or there.gpus, memory_bytes or there.memory_bytes),
         concurrency,
     )
+
+
+def capacity_said(settings: Settings) -> Capacity | None:
+    """What the settings say of this machine; None where they say nothing, so that nobody looks before it matters."""
+    if not (settings.cpus or settings.gpus or settings.memory_bytes or settings.concurrency):
+        return None
+    return capacity_of(settings.cpus, settings.gpus, settings.memory_bytes, settings.concurrency)
 
 
 def _cpus() -> float:
