@@ -27,13 +27,13 @@ def host_name() -> str:
         return platform.node()
 
 
-def _started(pid: int) -> str | None:
-    """When the process began, in the kernel's ticks; None if there is none of that number, or only its remains."""
+def _started(pid: int, *, but_in: str = "ZX") -> str | None:
+    """When the process began, in the kernel's ticks; None if there is none of that number, or it is in one of these states."""
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return _started_without_proc(pid)
-    return None if state in "ZX" else fields[18]
+    return None if state in but_in else fields[18]
 
 
 def _started_without_proc(pid: int) -> str | None:
@@ -55,9 +55,18 @@ def owner_name() -> str:
 
 def is_dead(owner: str) -> bool:
     """Whether an owner is a process of this machine that has ended; False where that cannot be known."""
+    return _is_gone(owner, "ZX")
+
+
+def is_dead_or_stopped(owner: str) -> bool:
+    """The same, or that it was stopped, and does nothing until it is woken."""
+    return _is_gone(owner, "ZXTt")
+
+
+def _is_gone(owner: str, states: str) -> bool:
     host, _, process = owner.partition("|")
     pid, _, started = process.partition("|")
-    return host == host_name() and pid.isdecimal() and _started(int(pid)) != started
+    return host == host_name() and pid.isdecimal() and _started(int(pid), but_in=states) != started
 
 
 class Claimed(Protocol):

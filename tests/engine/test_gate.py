@@ -202,10 +202,16 @@ def _hold(channel: "Connection[Any, Any]", folder: str) -> None:
     place = Place(gate, "shots", "recipe", Resources(1.0, 0.0, 0))
     place.wait(Requester, lambda: None)
     channel.send(os.getpid())
-    channel.recv()
+    if channel.recv() == "hold the file":
+        with gate._ledger.open():
+            channel.send(os.getpid())
+            channel.recv()
 
 
-def test_processes_share_a_machine_and_the_place_of_a_dead_one_is_free(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGSTOP])
+def test_processes_share_a_machine_and_the_place_of_a_dead_or_stopped_one_is_free(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
     ours, theirs = forking().Pipe()
     process = forking().Process(target=_hold, args=(theirs, str(tmp_path / "admission")), daemon=True)
     process.start()
@@ -215,12 +221,39 @@ def test_processes_share_a_machine_and_the_place_of_a_dead_one_is_free(tmp_path:
         gate = Gate(tmp_path / "admission", Capacity(Resources(1.0, 0.0, GB)))
         place = Place(gate, "shots", "other", Resources(1.0, 0.0, 0))
         assert not place.try_begin(Requester()), "another process computes"
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, ending)
         began = time.monotonic()
         place.wait(Requester, _late(began))
         assert [ticket.recipe for ticket in gate.tickets()] == ["other"]
         place.leave()
         assert gate.tickets() == []
+    finally:
+        process.kill()
+        process.join(PATIENCE_SECONDS)
+
+
+def test_who_stands_still_with_the_ledger_in_hand_stops_nobody(tmp_path: Path) -> None:
+    ours, theirs = forking().Pipe()
+    process = forking().Process(target=_hold, args=(theirs, str(tmp_path / "admission")), daemon=True)
+    process.start()
+    try:
+        pid = ours.recv()
+        ours.send("hold the file")
+        assert ours.poll(PATIENCE_SECONDS)
+        os.kill(pid, signal.SIGSTOP)
+        gate = Gate(tmp_path / "admission", Capacity(Resources(1.0, 0.0, GB)))
+        gate.promote("other", Requester())
+        place = Place(gate, "shots", "other", Resources(1.0, 0.0, 0))
+        assert place.try_begin(Requester()), "it begins without knowing what the machine does"
+        assert gate.tickets() == []
+        place.leave()
+        os.kill(pid, signal.SIGCONT)
+        ours.recv()
+        ours.send("go on")
+        until(lambda: not process.is_alive(), "it ends")
+        mine = Place(gate, "shots", "mine", Resources(1.0, 0.0, 0))
+        mine.wait(Requester, _late(time.monotonic()))
+        assert [ticket.recipe for ticket in gate.tickets()] == ["mine"]
     finally:
         process.kill()
         process.join(PATIENCE_SECONDS)

@@ -4,7 +4,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import cache
@@ -19,7 +19,7 @@ from amber.engine.executors.admission import (
     admitted,
     promoted,
 )
-from amber.engine.executors.ledger import Ledger, Page, clock
+from amber.engine.executors.ledger import HeldError, Ledger, Page, clock
 from amber.engine.leases import owner_name
 from amber.settings import Settings
 
@@ -102,6 +102,8 @@ class Gate:
         self._ledger = Ledger(folder)
         self._capacity = capacity
         self._news = threading.Condition()
+        #: Ids of steps that ended and are in the ledger still, and when they ended; opened by one thread at a time.
+        self._left: list[tuple[str, float]] = []
 
     @property
     def capacity(self) -> Capacity:
@@ -112,44 +114,60 @@ class Gate:
 
     def look(self, ticket: Ticket, requester: Requester) -> bool:
         """Whether a step may begin; it then has, else it waits."""
-        now = clock()
-        with self._ledger.open() as page:
-            known = page.tickets.get(ticket.id)
-            if known is not None:
-                raised = max(known.requester.priority, requester.priority)
-                requester = Requester(requester.name, raised)
-            came = known.came if known is not None else now
-            mine = replace(ticket, requester=requester, came=came, looked=now)
-            page.tickets[ticket.id] = mine
-            if ticket.id not in admitted(list(page.tickets.values()), self.capacity, page.used, now):
-                return False
-            page.tickets[ticket.id] = replace(mine, began=now)
-            return True
+        try:
+            with self._open() as page:
+                return _take(page, ticket, requester, self.capacity)
+        except HeldError:
+            return True  # better more than the machine has room for than nothing
 
     def leave(self, ticket: Ticket) -> None:
-        """Forget a step, and count what it took."""
-        now = clock()
-        with self._ledger.open() as page:
-            gone = page.tickets.pop(ticket.id, None)
-            if gone is not None and gone.runs:
-                _count(page, gone, now)
+        """Forget a step, and count what it took; where the ledger is held, whoever of this process opens it next does."""
+        self._left.append((ticket.id, clock()))
+        with suppress(HeldError), self._open():
+            pass
         with self._news:
             self._news.notify_all()
 
+    @contextmanager
+    def _open(self) -> Iterator[Page]:
+        with self._ledger.open() as page:
+            while self._left:
+                name, left_at = self._left.pop()
+                gone = page.tickets.pop(name, None)
+                if gone is not None and gone.runs:
+                    _count(page, gone, left_at)
+            yield page
+
     def promote(self, recipe: str, requester: Requester) -> None:
         """Make a step that waits as urgent as whoever now waits for it."""
-        with self._ledger.open() as page:
+        with suppress(HeldError), self._open() as page:
             there = promoted(list(page.tickets.values()), recipe, requester.priority)
             page.tickets = {ticket.id: ticket for ticket in there}
 
     def tickets(self) -> list[Ticket]:
-        """What is computed and what waits, of all processes of the machine."""
-        return self._ledger.tickets()
+        """What is computed and what waits, of all processes of the machine; nothing where that cannot be known now."""
+        with suppress(HeldError), self._open() as page:
+            return list(page.tickets.values())
+        return []
 
     def pause(self) -> None:
         """Wait for news of this process, or a moment."""
         with self._news:
             self._news.wait(LOOK_SECONDS)
+
+
+def _take(page: Page, ticket: Ticket, requester: Requester, capacity: Capacity) -> bool:
+    """Whether a step may begin, by what the ledger says; it then has, else it waits."""
+    now, known = clock(), page.tickets.get(ticket.id)
+    if known is not None:
+        requester = Requester(requester.name, max(known.requester.priority, requester.priority))
+    came = known.came if known is not None else now
+    mine = replace(ticket, requester=requester, came=came, looked=now)
+    page.tickets[ticket.id] = mine
+    if ticket.id not in admitted(list(page.tickets.values()), capacity, page.used, now):
+        return False
+    page.tickets[ticket.id] = replace(mine, began=now)
+    return True
 
 
 def _count(page: Page, gone: Ticket, now: float) -> None:
