@@ -12,16 +12,15 @@ from amber.engine.events import Listener, silent
 from amber.engine.executors.admission import Capacity, Requester
 from amber.engine.executors.gate import capacity_said
 from amber.engine.ingest import AssetName, Ingested, Progress, ingest, media_files, try_ingest
-from amber.engine.jobs import find_job
 from amber.engine.lineage import Lineage, lineage
 from amber.engine.names import find_asset
+from amber.engine.standing_calls import StandingCalls
 from amber.errors import AssetNotFoundError
 from amber.plan import Plan
 from amber.registry import Registry, load_algorithms
 from amber.settings import Settings
 from amber.store.accounts import Account
 from amber.store.collect import GRACE_SECONDS, Collected, collect
-from amber.store.jobs import Job
 from amber.store.open import open_store
 from amber.store.protocol import Applied, AssetRecord, Audit, KeptPlan, Pin, Store, Trace
 from amber.store.verify import Report, verify
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from amber.editing.searching import Found
 
 
-class Amber:
+class Amber(StandingCalls):
     """Features of media, computed once.
 
     `Amber.open()` gives one on `AMBER_HOME`; use it as a context manager, or call `close`.
@@ -102,7 +101,7 @@ class Amber:
             jasper.errors.MediaError: It is no media file, or cannot be read.
             FileNotFoundError: There is no such file.
         """
-        done = ingest(self.store, Path(path), title=title, progress=progress)
+        done = self._taken(ingest(self.store, Path(path), title=title, progress=progress))
         assert done.asset is not None, "a file that was ingested has an asset"
         return self.asset(done.asset)
 
@@ -111,7 +110,7 @@ class Amber:
     ) -> Iterator[Ingested]:
         """Name and record files, and the media files in folders; one that fails is told, not raised."""
         for path in media_files([Path(path) for path in paths]):
-            yield try_ingest(self.store, path, progress=progress)
+            yield self._taken(try_ingest(self.store, path, progress=progress))
 
     def asset(self, name: AssetName, *, progress: Progress | None = None) -> AssetRecord:
         """The asset of that hash, prefix, title or path; a path that is not known yet is ingested first.
@@ -145,6 +144,7 @@ class Amber:
         self.store.catalog.set_labels(record.asset, labels)
         if title is not None:
             self.store.catalog.set_title(record.asset, title)
+        self._arrived(record.asset)
         return self.asset(record.asset)
 
     def features(self, asset: AssetName) -> list[Trace]:
@@ -457,27 +457,6 @@ class Amber:
         """What was spent and saved, by algorithm, version and requester; this machine's latest savings included."""
         self.engine.savings.settle(self.store.catalog)
         return self.store.catalog.accounts()
-
-    def jobs(self, *, ended: bool = False) -> list[Job]:
-        """The jobs that wait or run; with `ended`, all that are still known."""
-        return self.store.catalog.jobs(ended=ended)
-
-    def job(self, name: str) -> Job:
-        """The job whose id is, or begins with, `name` (six digits or more).
-
-        Raises:
-            JobNotFoundError: There is none, or there are several.
-        """
-        return find_job(self.store.catalog, name)
-
-    def cancel(self, name: str) -> Job:
-        """Cancel a job for everybody who asked for it; one that has ended stays as it is.
-
-        Raises:
-            JobNotFoundError: There is none, or there are several.
-        """
-        job = self.job(name)
-        return self.store.catalog.withdraw_job(job.key, None) or job
 
     def _ask(
         self,

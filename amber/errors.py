@@ -38,6 +38,9 @@ AmberError
 │   ├── BackfillNotFoundError
 │   ├── SubscriptionNotFoundError
 │   └── TokenNotFoundError
+├── ArrivalError                what a watched source shows is not taken
+│   ├── StillChangingError
+│   └── CutOffError
 ├── PlanDriftedError            what a plan covers is no longer what it said
 ├── ComputeError                a feature could not be computed
 │   ├── AlgorithmFailedError
@@ -203,6 +206,20 @@ class FeatureNotFoundError(NotFoundError):
 
 class PlanNotFoundError(NotFoundError):
     """There is no plan of that id."""
+
+
+class ArrivalError(AmberError):
+    """What a watched source shows is not taken."""
+
+
+class StillChangingError(ArrivalError):
+    """A file changed while it was read."""
+
+    retryable = True
+
+
+class CutOffError(ArrivalError):
+    """A file is cut off, so it may be a copy that is not whole yet."""
 
 
 class PlanDriftedError(AmberError):

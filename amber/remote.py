@@ -32,6 +32,7 @@ from amber.http import Link
 from amber.keys import Step
 from amber.plan import Plan, PlannedStep
 from amber.registry import Registry, load_algorithms
+from amber.remote_orders import RemoteBackfills, RemoteSubscriptions
 from amber.settings import Settings
 from amber.store.blobs import FileBlobs
 from amber.store.jobs import Job
@@ -56,6 +57,10 @@ class RemoteAmber:
 
     def __init__(self, url: str, token: str = "", registry: Registry | None = None) -> None:
         self._link = Link(url, token)
+        #: What is made to exist once for many assets.
+        self.backfills = RemoteBackfills(self._link)
+        #: What shall exist for every asset that comes.
+        self.subscriptions = RemoteSubscriptions(self._link)
         self._types = registry
         self._folder = tempfile.TemporaryDirectory(prefix="amber-remote-")
         self._blobs = _RemoteBlobs(self._link, Path(self._folder.name))

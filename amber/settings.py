@@ -25,6 +25,7 @@ _IN_TOML = (
     "copies_bytes",
     "auth",
     "media_roots",
+    "watch",
     "rate_limit",
     "queue_limit",
     "request_limit",
@@ -77,6 +78,8 @@ class Settings:
     auth: Literal["off", "token"] = "off"
     #: Folders that HTTP callers may name files of. `AMBER_MEDIA_ROOTS`, separated by colons.
     media_roots: tuple[Path, ...] = ()
+    #: What workers of this machine watch for new media: absolute paths of folders. `AMBER_WATCH`, separated by commas.
+    watch: tuple[str, ...] = ()
     #: How many requests a second the service takes of one caller; 0: any number. `AMBER_RATE_LIMIT`.
     rate_limit: int = 0
     #: How many jobs may wait before the service takes no more. `AMBER_QUEUE_LIMIT`.
@@ -134,6 +137,7 @@ class Settings:
             copies_bytes=_number(variables, document, "copies_bytes", COPIES_BYTES),
             token=variables.get("AMBER_TOKEN") or "",
             auth=_auth(variables.get("AMBER_AUTH") or _typed(document, "auth", str) or "off"),
+            watch=_watched(variables.get("AMBER_WATCH"), _typed(document, "watch", list)),
             media_roots=_roots(variables.get("AMBER_MEDIA_ROOTS"), _typed(document, "media_roots", list)),
             **{
                 name: _number(variables, document, name, getattr(cls, name), least)
@@ -190,6 +194,16 @@ def _roots(named: str | None, listed: list[Any]) -> tuple[Path, ...]:
         if not root.is_absolute():
             raise ConfigurationError(f"AMBER_MEDIA_ROOTS: {str(root)!r} is no absolute path")
     return tuple(Path(os.path.realpath(root)) for root in roots)
+
+
+def _watched(named: str | None, listed: list[Any]) -> tuple[str, ...]:
+    """The sources that are watched."""
+    texts = [text.strip() for text in named.split(",")] if named else listed
+    _check_texts("watch", texts)
+    for text in filter(None, texts):
+        if not text.startswith("/"):
+            raise ConfigurationError(f"AMBER_WATCH names absolute paths of folders; found {text!r}")
+    return tuple(filter(None, texts))
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -425,7 +425,7 @@ def _statuses() -> Iterator[tuple[str, str, str]]:
 LAYERS: dict[str, tuple[str, ...]] = {
     "command line": ("amber/cli",),
     "service": ("amber/service",),
-    "Python entry": ("amber/client.py", "amber/remote.py", "amber/http.py"),
+    "Python entry": ("amber/client.py", "amber/remote.py", "amber/remote_orders.py", "amber/http.py"),
     "editing": ("amber/editing",),
     "training data": ("amber/datasets",),
     "engine": ("amber/engine",),

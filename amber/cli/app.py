@@ -28,6 +28,8 @@ COMMANDS: dict[str, str] = {
     "audit": "amber.cli.audit",
     "jobs": "amber.cli.jobs",
     "cancel": "amber.cli.cancel",
+    "backfill": "amber.cli.backfill",
+    "subscribe": "amber.cli.subscribe",
     "algorithms": "amber.cli.algorithms",
     "try": "amber.cli.try_",
     "weights": "amber.cli.weights",

@@ -38,15 +38,25 @@ def worker(
 
     SIGTERM and Ctrl-C let the jobs at hand go on for a while, and hand them back to other workers then;
     a second one hands them back at once. A job whose algorithms are not loaded here is left alone.
+    It also takes new media from the folders of `AMBER_WATCH`, lets backfills go on, and holds standing orders against
+    the catalogue.
     `--json` prints its process, once it works; what happens later goes to stderr, as JSON lines.
 
     Example: `amber worker --jobs 4`
     """
     from amber.cli.session import opened
     from amber.service.work import work
+    from amber.settings import Settings
 
     with opened() as amber:
         if json:
             emit({"pid": os.getpid(), "jobs": jobs})
             sys.stdout.flush()
-        work(amber, jobs=jobs, grace_seconds=grace, metrics_port=metrics_port, until_eof=until_eof)
+        work(
+            amber,
+            jobs=jobs,
+            grace_seconds=grace,
+            metrics_port=metrics_port,
+            until_eof=until_eof,
+            watch=Settings.read().watch,
+        )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from amber.errors import AmberError, StoreUnavailableError, UsageError
+from amber.errors import AmberError, CutOffError, StillChangingError, StoreUnavailableError, UsageError
 from amber.store.protocol import UPLOADED, AssetRecord, Location, Store
 
 if TYPE_CHECKING:
@@ -73,7 +73,12 @@ def media_files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def ingest(
-    store: Store, path: Path, *, title: str | None = None, progress: Progress | None = None
+    store: Store,
+    path: Path,
+    *,
+    title: str | None = None,
+    progress: Progress | None = None,
+    whole: bool = False,
 ) -> Ingested:
     """Record the file's asset and location; a file that looks untouched since it was last read is not read again.
 
@@ -82,8 +87,10 @@ def ingest(
         path: A file.
         title: For a new asset; the file's name without suffix, unless given.
         progress: Called with bytes or frames done, and their total.
+        whole: Take it only if all of it is there and stayed as it was while it was read.
 
     Raises:
+        CutOffError, StillChangingError: With `whole`: it is not all there, or changed; nothing is recorded.
         jasper.errors.MediaError: It is no media file, or cannot be read, or shows the frames of a known asset at
             other times; nothing is recorded.
         FileNotFoundError: There is no such file.
@@ -96,7 +103,19 @@ def ingest(
     if known is not None:
         return known
     status = _status(absolute)
-    identity, is_new = _record(store, absolute, title or path.stem, progress)
+
+    def check(identity: "Identity") -> None:
+        if _seen(_status(absolute)) != _seen(status):
+            raise StillChangingError(f"{str(absolute)!r} changed while it was read")
+        if identity.partial:
+            raise CutOffError(
+                f"{str(absolute)!r} is cut off, so it may be a copy that is not whole yet; "
+                f"`amber ingest {absolute}` takes it as it is"
+            )
+
+    identity, is_new = _record(
+        store, absolute, title or path.stem, progress, check if whole else lambda _: None
+    )
     store.catalog.put_location(_location(identity, str(absolute), status.st_mtime_ns))
     return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
 
@@ -135,13 +154,27 @@ def keep_upload(
     return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
 
 
+def fingerprint(path: Path) -> str:
+    """Tells whether a file is still the one that was looked at, unwritten since; raises as `ingest`."""
+    return _seen(_status(path))
+
+
+def _seen(status: os.stat_result) -> str:
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+
+
 def _record(
-    store: Store, path: Path, title: str | None, progress: Progress | None
+    store: Store,
+    path: Path,
+    title: str | None,
+    progress: Progress | None,
+    check: "Callable[[Identity], None]" = lambda _: None,
 ) -> "tuple[Identity, bool]":
-    """What a file holds, and whether it is new."""
+    """What a file holds, and whether it is new; nothing is recorded if `check` raises."""
     from jasper.sandbox import identify
 
     identity = identify(path, progress=progress)
+    check(identity)
     times = identity.times if identity.rate is None else None
     is_new = store.catalog.put_asset(
         AssetRecord(

@@ -43,6 +43,25 @@ class Watch(Protocol):
         """A job failed, or the store could not be reached."""
 
 
+class SilentWatch:
+    """Is told and does nothing with it."""
+
+    def left_alone(self, job: Job, why: str) -> None:
+        """See the protocol."""
+
+    def claimed(self, job: Job, taken_over: bool) -> None:
+        """See the protocol."""
+
+    def step(self, job: Job, event: StepEvent) -> None:
+        """See the protocol."""
+
+    def done(self, job: Job, feature: Feature | None, seconds: float) -> None:
+        """See the protocol."""
+
+    def failed(self, job: Job, error: Exception, seconds: float) -> None:
+        """See the protocol."""
+
+
 class Worker:
     """Takes jobs whose closure this process has loaded, several at once, and tells how they go.
 

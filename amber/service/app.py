@@ -17,6 +17,7 @@ from amber.service import (
     admin,
     algorithms,
     assets,
+    backfills,
     blobs,
     features,
     health,
@@ -24,9 +25,11 @@ from amber.service import (
     media,
     metrics,
     models,
+    models_standing,
     plans,
     problems,
     search,
+    subscriptions,
     uploads,
 )
 from amber.service.auth import Guard, OpenGuard, TokenGuard
@@ -58,8 +61,20 @@ def make_routes(amber: Amber, settings: Settings) -> FastAPI:
     app.state.service = service = _service(amber, settings)
     app.state.desk = features.Desk(service)
     app.state.senders = uploads.Senders()
-    rooms = (assets, uploads, features, search, jobs, plans, algorithms, blobs, media, admin, metrics, health)
-    for room in rooms:
+    rooms = (
+        assets,
+        uploads,
+        features,
+        search,
+        jobs,
+        backfills,
+        subscriptions,
+        plans,
+        algorithms,
+        blobs,
+        media,
+    )
+    for room in (*rooms, admin, metrics, health):
         app.include_router(room.router)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -124,7 +139,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         declared = [
             model
-            for model in vars(models).values()
+            for model in (vars(models) | vars(models_standing)).values()
             if isinstance(model, type) and issubclass(model, BaseModel) and model is not BaseModel
         ]
         _, described = models_json_schema(

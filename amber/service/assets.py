@@ -13,6 +13,7 @@ from amber.engine.documents import asset_document, shown_document, trace_documen
 from amber.engine.ingest import Ingested, ingest, keep_upload
 from amber.engine.scratch import scratch_folder
 from amber.engine.texts import json_text
+from amber.engine.triggers import arrived
 from amber.errors import AssetNotFoundError, LocationRefusedError, TooLargeError, UsageError
 from amber.service import models
 from amber.service.auth import Caller
@@ -78,6 +79,8 @@ async def post_asset(
     else:
         done = await _upload(request, service, title)
     assert done.asset is not None, "what was ingested has an asset"
+    if done.state == "new":
+        await service.run(lambda: arrived(service.amber.engine, done.asset or ""))
     record = await service.run(lambda: named_asset(service, done.asset or ""))
     document = {**asset_document(record), "state": done.state}
     headers = {"Location": f"/v1/assets/{record.asset}"}
@@ -150,6 +153,8 @@ async def patch_asset(request: Request, service: TheService, caller: Writer, ass
         catalog.set_labels(found.asset, body.labels)
         if body.title is not None:
             catalog.set_title(found.asset, body.title)
+        if body.labels:
+            arrived(service.amber.engine, found.asset)
         return named_asset(service, found.asset)
 
     return _json(asset_document(await service.run(labelled)))

@@ -15,7 +15,8 @@ from amber.errors import StoreError
 from amber.service.context import Reader, TheService
 from amber.service.problems import problems
 from amber.store.jobs import JobCatalog
-from amber.store.protocol import Trace
+from amber.store.protocol import Catalog, Trace
+from amber.store.subscriptions import SubscriptionCatalog
 
 router = APIRouter(tags=["operation"])
 #: A folder through which processes of one machine add up what they count; see prometheus_client.
@@ -120,7 +121,42 @@ class _Queue(Collector):
         yield family
 
 
-def exposition(catalog: JobCatalog) -> bytes:
+class _Orders(Collector):
+    """How standing orders stand, and what webhooks are still to be told, read from the catalogue when it is asked for.
+
+    Args:
+        catalog: Where orders are.
+    """
+
+    def __init__(self, catalog: SubscriptionCatalog) -> None:
+        self._catalog = catalog
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The numbers; none where the catalogue cannot be read."""
+        lag = GaugeMetricFamily(
+            "amber_subscription_lag_seconds",
+            "How long the longest waiting feature of a standing order has waited.",
+            labels=["subscription", "algorithm"],
+        )
+        assets = GaugeMetricFamily(
+            "amber_subscription_assets",
+            "Assets of a standing order by how it stands to them.",
+            labels=["subscription", "algorithm", "state"],
+        )
+        try:
+            orders = self._catalog.subscriptions()
+        except StoreError:
+            return
+        for order in orders:
+            named = [order.id, order.wish.algorithm]
+            lag.add_metric(named, order.standing.lag_seconds)
+            for state in ("ready", "open", "failed"):
+                assets.add_metric([*named, state], getattr(order.standing, state))
+        yield lag
+        yield assets
+
+
+def exposition(catalog: Catalog) -> bytes:
     """Everything that is counted, as Prometheus reads it."""
     counted = OWN
     if os.environ.get(SHARED):
@@ -128,6 +164,7 @@ def exposition(catalog: JobCatalog) -> bytes:
         multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     queue = CollectorRegistry()
     queue.register(_Queue(catalog))
+    queue.register(_Orders(catalog))
     return generate_latest(counted) + generate_latest(queue)
 
 

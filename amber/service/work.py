@@ -6,16 +6,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from amber.client import Amber
 from amber.engine.ask import Feature
 from amber.engine.events import StepEvent
+from amber.engine.sources import Watching, watched
+from amber.engine.steward import Steward
+from amber.engine.webhooks import Webhooks
 from amber.engine.worker import Worker
+from amber.errors import AmberError
 from amber.service import metrics
 from amber.service.logs import log, log_to
 from amber.service.tracing import span
+from amber.store.arrivals import Arrival
 from amber.store.jobs import Job
 
 
@@ -64,6 +69,7 @@ def work(
     grace_seconds: float = 10.0,
     metrics_port: int | None = None,
     until_eof: bool = False,
+    watch: Sequence[str] = (),
 ) -> None:
     """Run jobs until a signal says to stop; then finish those at hand, or hand them back after the grace.
 
@@ -73,17 +79,41 @@ def work(
         grace_seconds: How long those at hand may go on.
         metrics_port: Where Prometheus may read what this process counts; nowhere unless given.
         until_eof: Stop as well when standard input ends, as it does when the process that started this one dies.
+        watch: Folders of this machine where new media appears.
     """
     log_to()
     worker = Worker(amber.engine, Telling(), jobs=jobs)
+    steward = Steward(amber.engine, _steward_failed)
     _Stopping(worker, grace_seconds).listen(until_eof=until_eof)
     if metrics_port is not None:
         from prometheus_client import start_http_server
 
         start_http_server(metrics_port, "127.0.0.1", metrics.OWN)
     log("worker began", jobs=jobs, pid=os.getpid(), algorithms=amber.registry.names())
+    watching = Watching(amber.engine, watched(amber.engine, watch), _taken, _source_failed)
+    telling = Watching(amber.engine, [Webhooks(amber.engine)], failed=_source_failed)
+    others: tuple[Steward | Watching, ...] = (steward, watching, telling)
+    for one in others:
+        one.start()
     worker.run()
+    for one in others:
+        one.stop()
     log("worker ended", pid=os.getpid())
+
+
+def _taken(arrival: Arrival) -> None:
+    if arrival.asset is None:
+        log("arrival not taken", level=logging.WARNING, uri=arrival.uri, detail=arrival.problem)
+    else:
+        log("arrival", uri=arrival.uri, asset=arrival.asset)
+
+
+def _source_failed(error: Exception) -> None:
+    log("source not looked at", level=logging.WARNING, problem=type(error).__name__, detail=str(error))
+
+
+def _steward_failed(error: AmberError) -> None:
+    log("what stands waits", level=logging.WARNING, problem=type(error).__name__, detail=str(error))
 
 
 class _Stopping:

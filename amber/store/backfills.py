@@ -106,9 +106,18 @@ class BackfillCatalog(Protocol):
         """All backfills, oldest first, with their counts."""
 
     def move_backfill(
-        self, backfill: str, state: BackfillState, *, of: Collection[BackfillState], reason: str = ""
+        self,
+        backfill: str,
+        state: BackfillState,
+        *,
+        of: Collection[BackfillState],
+        reason: str = "",
+        canary: int | None = None,
     ) -> bool:
-        """Change the state if it is one of these; whether it was. Cancelling cancels the items that have not ended."""
+        """Change the state, and the canary if it is given, if the state is one of these; whether it was.
+
+        Cancelling cancels the items that have not ended.
+        """
 
     def items(
         self,

@@ -64,7 +64,13 @@ class StandingInMemory:
         return sorted(found, key=lambda one: (one.made_at, one.id))
 
     def move_backfill(
-        self, backfill: str, state: BackfillState, *, of: Collection[BackfillState], reason: str = ""
+        self,
+        backfill: str,
+        state: BackfillState,
+        *,
+        of: Collection[BackfillState],
+        reason: str = "",
+        canary: int | None = None,
     ) -> bool:
         """See the protocol."""
         with self._lock:
@@ -72,7 +78,13 @@ class StandingInMemory:
             if known is None or known.state not in of:
                 return False
             ended_at = time.time() if state in ("done", "cancelled") else known.ended_at
-            self._orders.backfills[backfill] = replace(known, state=state, reason=reason, ended_at=ended_at)
+            self._orders.backfills[backfill] = replace(
+                known,
+                state=state,
+                reason=reason,
+                ended_at=ended_at,
+                canary=known.canary if canary is None else canary,
+            )
             if state == "cancelled":
                 items = self._orders.items[backfill]
                 items.update(

@@ -74,7 +74,8 @@ class BackfillTests(CatalogTests):
         assert catalog.move_backfill("ab", "paused", of=["running"], reason="a canary died")
         assert not catalog.move_backfill("ab", "paused", of=["running"])
         assert (catalog.backfill("ab").state, catalog.backfill("ab").reason) == ("paused", "a canary died")
-        assert catalog.move_backfill("ab", "running", of=["paused"])
+        assert catalog.move_backfill("ab", "running", of=["paused"], canary=7)
+        assert catalog.backfill("ab").canary == 7
         assert (catalog.backfill("ab").reason, catalog.backfill("ab").ended_at) == ("", None)
         assert not catalog.move_backfill("cd", "running", of=["paused"])
 

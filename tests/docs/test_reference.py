@@ -87,9 +87,23 @@ def test_a_page_names_every_command_error_and_table() -> None:
 def test_a_page_names_every_route_and_metric() -> None:
     from prometheus_client.metrics import MetricWrapperBase
 
-    from amber.service import admin, algorithms, assets, blobs, features, health, jobs, media, metrics, plans
+    from amber.service import (
+        admin,
+        algorithms,
+        assets,
+        backfills,
+        blobs,
+        features,
+        health,
+        jobs,
+        media,
+        metrics,
+        plans,
+        subscriptions,
+    )
 
     rooms = (admin, algorithms, assets, blobs, features, health, jobs, media, metrics, plans)
+    rooms += (backfills, subscriptions)
     routes = [route for room in rooms for route in room.router.routes]
     assert len(routes) > 25
     named = [f"## `{method} {route.path}`" for route in routes for method in route.methods]  # type: ignore[attr-defined]

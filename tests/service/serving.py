@@ -10,6 +10,7 @@ import uvicorn
 from amber.client import Amber
 from amber.engine.ask import Feature
 from amber.engine.events import StepEvent
+from amber.engine.steward import Steward
 from amber.engine.worker import Worker
 from amber.service.app import make_app
 from amber.service.front import Front
@@ -98,5 +99,9 @@ def deployment(settings: Settings, *, workers: int = 1) -> Iterator[str]:
     """A service and workers, each on a store of its own; the service's URL."""
     with ExitStack() as stack:
         for _ in range(workers):
-            stack.enter_context(working(stack.enter_context(Amber.open(settings=settings))))
+            amber = stack.enter_context(Amber.open(settings=settings))
+            stack.enter_context(working(amber))
+            steward = Steward(amber.engine)
+            steward.start()
+            stack.callback(steward.stop)
         yield stack.enter_context(serving(stack.enter_context(Amber.open(settings=settings)), settings))

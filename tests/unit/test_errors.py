@@ -40,6 +40,7 @@ def test_the_docstring_is_the_default_message_and_a_sentence(kind: type[AmberErr
 
 def test_only_what_may_pass_by_itself_is_retryable() -> None:
     assert {kind.__name__ for kind in CLASSES if kind.retryable} == {
+        "StillChangingError",
         "StoreUnavailableError",
         "ConnectionLostError",
         "BusyError",

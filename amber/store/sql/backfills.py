@@ -64,11 +64,19 @@ class BackfillRows(Session):
             return [_made(row, *counts.get(row.id, ({}, 0))) for row in rows]
 
     def move_backfill(
-        self, backfill: str, state: BackfillState, *, of: Collection[BackfillState], reason: str = ""
+        self,
+        backfill: str,
+        state: BackfillState,
+        *,
+        of: Collection[BackfillState],
+        reason: str = "",
+        canary: int | None = None,
     ) -> bool:
         """See the protocol."""
         with self._writing() as connection:
             changed: dict[str, Any] = {"state": state, "reason": reason}
+            if canary is not None:
+                changed["canary"] = canary
             if state in ("done", "cancelled"):
                 changed["ended_at"] = clock(connection)
             theirs = and_(backfills.c.id == backfill, backfills.c.state.in_(list(of)))

@@ -1,0 +1,104 @@
+"""A backfill over many clips is paused, goes on after a restart, loses a worker, meets poisoned files, and ends as it must."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from amber.client import Amber
+from amber.settings import Settings
+from tests.cli.clips import write_clip
+from tests.servers.processes import until
+
+CHEAP = Path(__file__).with_name("cheap.py")
+CLIPS = 500 if "AMBER_SOAK" in os.environ else 50
+POISONED = 10
+#: Computed beforehand, so that there is something to measure by.
+MEASURED = 10
+#: How long everything may take on a busy machine.
+PATIENCE_SECONDS = 600.0 if "AMBER_SOAK" in os.environ else 150.0
+
+
+@contextmanager
+def _worker(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """A worker process; killed at the end, if it still is there."""
+    command = [sys.executable, "-m", "amber.cli", "worker", "--json", "--jobs", "2"]
+    with (home.parent / "worker.log").open("ab") as log:
+        process = subprocess.Popen(
+            command, env=_environment(home), stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    try:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["pid"] == process.pid
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "AMBER_HOME": str(home), "AMBER_ALGORITHMS": str(CHEAP)}
+
+
+def _amber(home: Path, *arguments: object) -> Any:
+    """What a command prints with `--json`."""
+    command = [sys.executable, "-m", "amber.cli", *map(str, arguments), "--json"]
+    done = subprocess.run(
+        command, env=_environment(home), capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    return json.loads(done.stdout)
+
+
+def _library(home: Path, folder: Path) -> Sequence[str]:
+    """Record the clips, the first of them poisoned; the hashes of the poisoned ones."""
+    folder.mkdir()
+    for number in range(CLIPS):
+        shade, frames = (4, 4 + number) if number < POISONED else (60 + number % 150, 4 + number // 150)
+        write_clip(folder / f"{number:03}.mp4", shade=shade, frames=frames)
+    with Amber.open(settings=Settings(home, algorithms=(str(CHEAP),))) as amber:
+        done = list(amber.ingest_all([folder]))
+        assert {one.state for one in done} == {"new"}
+        for one in done[POISONED : POISONED + MEASURED]:
+            amber.get("brightness", one.asset or "")
+        return [one.asset or "" for one in done[:POISONED]]
+
+
+def test_all_that_can_be_is_ready_and_the_rest_has_reasons(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    poisoned = _library(home, tmp_path / "clips")
+    forecast = _amber(home, "backfill", "brightness", "--dry-run")
+    assert (forecast["to_compute"], forecast["hits"]) == (CLIPS - MEASURED, MEASURED)
+    begun = _amber(home, "backfill", "brightness", "--background", "--concurrency", "4", "--rate", CLIPS / 5)
+    name = begun["backfill"]
+    with Amber.open(settings=Settings(home, algorithms=(str(CHEAP),))) as amber:
+
+        def ended() -> int:
+            return amber.backfills.find(name).total - amber.backfills.find(name).left
+
+        with _worker(home):
+            until(lambda: ended() > CLIPS // 5, "a fifth is done", patience=PATIENCE_SECONDS)
+            assert _amber(home, "backfill", "--pause", name)["state"] == "paused"
+        paused_at = ended()
+        assert paused_at < CLIPS
+        amber.backfills.resume(name)
+        with _worker(home) as lost:
+            until(lambda: ended() > CLIPS // 2, "half is done", patience=PATIENCE_SECONDS)
+            os.kill(lost.pid, signal.SIGKILL)
+        with _worker(home):
+            until(lambda: amber.backfills.find(name).is_ended, "all is done", patience=PATIENCE_SECONDS)
+        done = amber.backfills.find(name)
+        assert (done.state, done.counts) == ("done", {"ready": CLIPS - POISONED, "failed": POISONED})
+        assert done.hits == MEASURED
+        failed = amber.backfills.failures(name)
+        assert {item.asset for item in failed} == set(poisoned)
+        assert all("this clip is poisoned" in item.message for item in failed)
+        made = [amber.features(record) for record in amber.assets()]
+        assert sorted(len(traces) for traces in made) == [0] * POISONED + [1] * (CLIPS - POISONED)
+        seconds = sum(trace.seconds for traces in made for trace in traces)
+        spent = seconds * (CLIPS - MEASURED) / (CLIPS - POISONED)
+        assert spent / 2 <= forecast["seconds"] <= spent * 2
