@@ -318,23 +318,19 @@ class Amber(StandingCalls):
         """The shots that fit some words, best first: of these assets, of those with these labels, or of all.
 
         Args:
-            text: What to look for, in English.
+            text: In English.
             assets: Some; the whole library, unless these or `where` are given.
             where: Labels that assets have, beside those named.
             by: `labels` of ImageNet, or `clip`, as far as their algorithms are loaded.
-            top: How many shots.
             ready: Only in titles of which everything is stored already, so that nothing is computed of the others.
             settings, use, listener: As `get`.
 
-        Raises:
-            NotFoundError, UsageError, ComputeError: As `get`; one title that cannot be computed fails the search.
+        Raises what `get` does; one title that cannot be computed fails the search.
         """
         from amber.editing.searching import SearchAsk, search
 
-        chosen = [self.asset(asset) for asset in assets]
-        if where or not assets:
-            chosen += self.assets(where)
-        hashes = tuple(dict.fromkeys(record.asset for record in chosen))
+        listed = self.assets(where) if where or not assets else []
+        hashes = tuple(dict.fromkeys(one.asset for one in (*map(self.asset, assets), *listed)))
         ask = SearchAsk(text, hashes, by, top, settings or {}, use or {}, ready)
         return search(self.engine, ask, listener)
 
