@@ -15,6 +15,7 @@ from benchmarks import (
     encoded_job,
     long_film,
     naming,
+    operators,
     pair_search,
     planning,
     planning_remote,
@@ -43,6 +44,7 @@ WITHOUT_FILM = {"pair_search", "planning", "planning_remote", "service", "warm_r
 #: Take a quarter of an hour each, so they are run where they are asked for by name.
 LONG = "long_film"
 PAIRS = "pair_search"
+OPERATORS = "operators"
 
 
 def main() -> None:
@@ -51,8 +53,8 @@ def main() -> None:
     parser.add_argument(
         "name",
         nargs="*",
-        choices=[[], *NAMES, LONG, PAIRS],
-        help=f"{', '.join((*NAMES, LONG, PAIRS))}; all but the last two, unless given",
+        choices=[[], *NAMES, LONG, PAIRS, OPERATORS],
+        help=f"{', '.join((*NAMES, LONG, PAIRS, OPERATORS))}; all but the last three, unless given",
     )
     parser.add_argument("--film", type=Path, help="your own film; RESULTS.md is then left as it is")
     parser.add_argument("--rounds", type=int, default=3, help="alternated runs")
@@ -98,6 +100,8 @@ def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) ->
             yield planning.measure_somewhere(keys, rounds)
         if PAIRS in chosen:
             yield pair_search.measure(rounds)
+        if OPERATORS in chosen:
+            yield operators.measure(film, rounds)
         if LONG in chosen:
             yield long_film.measure(film)
 
