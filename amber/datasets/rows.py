@@ -64,6 +64,7 @@ class Rows(IterableDataset[dict[str, Any]]):
             for block in range(-(-shard.rows // size))
         ]
         self._open: dict[tuple[int, int], Any] = {}
+        self._last: tuple[tuple[int, int], tuple[Any, Any, Any]] | None = None
         self._columns = self._chosen(columns)
         states = [state for state in resume if state is not None]
         self._check(states)
@@ -111,15 +112,23 @@ class Rows(IterableDataset[dict[str, Any]]):
 
     def _read(self, block: int, first: int, last: int, epoch: int) -> dict[str, Any]:
         """Some rows of a block, as arrays of their own and lists."""
-        shard, number, rows = self._blocks[block]
-        chosen = within(rows, self._seed, epoch, block)[first:last]
-        table = self._file(shard).get_batch(number)
+        table, order, known = self._loaded(block, epoch)
+        chosen = order[first:last]
         found = {name: _taken(table.column(name), chosen) for name in self._columns}
         found["row"] = _taken(table.column("row"), chosen).astype(np.int64)
         named = table.column("asset")
-        known = np.array([self._numbers[name] for name in named.dictionary.to_pylist()], np.int64)
         found["asset"] = known[_taken(named.indices, chosen)]
         return found
+
+    def _loaded(self, block: int, epoch: int) -> tuple[Any, Any, Any]:
+        """A block, the order of its rows, and the numbers of its assets; the last one is kept for the next batch."""
+        if self._last is None or self._last[0] != (block, epoch):
+            shard, number, rows = self._blocks[block]
+            table = self._file(shard).get_batch(number)
+            names = table.column("asset").dictionary.to_pylist()
+            known = np.array([self._numbers[name] for name in names], np.int64)
+            self._last = (block, epoch), (table, within(rows, self._seed, epoch, block), known)
+        return self._last[1]
 
     def _file(self, shard: int) -> Any:
         """An open shard; each process opens its own."""
@@ -134,7 +143,7 @@ class Rows(IterableDataset[dict[str, Any]]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without open files, for workers that are started anew."""
-        return {**self.__dict__, "_open": {}}
+        return {**self.__dict__, "_open": {}, "_last": None}
 
     def _chosen(self, columns: Sequence[str] | None) -> list[str]:
         if not self._blocks:
