@@ -157,6 +157,17 @@ class Closure:
         return found
 
     @cached_property
+    def documents(self) -> str:
+        """What of its nodes belongs to the key of an ask, in their order, as canonical JSON."""
+        return canonical([node.document() for node in self.nodes.values()]).decode()
+
+    @cached_property
+    def documents_digest(self) -> str:
+        """SHA-256 of the documents in the order of their names: closures that have the same are the same."""
+        documents = [self.nodes[name].document() for name in sorted(self.nodes)]
+        return digest(canonical(documents))
+
+    @cached_property
     def _hashers(self) -> dict[str, Any]:
         """Algorithm → a SHA-256 that has read everything of the resolved key that comes before the assets."""
         hashers = {}

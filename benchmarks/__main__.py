@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import (
+    catalogue,
     cold_job,
     dataset,
     disk,
@@ -38,9 +39,10 @@ NAMES = (
     "naming",
     "service",
     "dataset",
+    "catalogue",
 )
 #: Need no film.
-WITHOUT_FILM = {"pair_search", "planning", "planning_remote", "service", "warm_remote"}
+WITHOUT_FILM = {"catalogue", "pair_search", "planning", "planning_remote", "service", "warm_remote"}
 #: Take a quarter of an hour each, so they are run where they are asked for by name.
 LONG = "long_film"
 PAIRS = "pair_search"
@@ -92,6 +94,8 @@ def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) ->
             yield planning_remote.measure(keys, rounds)
         if "dataset" in chosen:
             yield dataset.measure(film, rounds, home)
+        if "catalogue" in chosen:
+            yield catalogue.measure(rounds)
         if "disk" in chosen:
             yield disk.measure(film, home)
         if "naming" in chosen:

@@ -4,8 +4,10 @@ No pixels: titles, shots and step costs are made up from a seed, as they would h
 """
 
 import argparse
+import gc
 import hashlib
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Engine as Database
+from sqlalchemy import event, func, insert, select
 
 from amber.engine.ask import Ask
 from amber.engine.engine import Engine
@@ -41,6 +44,8 @@ COSTS = {
     "groups": (0.6, 6_000),
     "pairs": (2.4, 44_000),
 }
+#: Growth may be so much more than linear: what noise makes of it.
+NOISE = 1.25
 #: Rows that one invalidation may write, however many features it covers.
 MOST_ROWS = 4
 _FAST = Path("/dev/shm")
@@ -55,16 +60,28 @@ class Simulated:
     engine: Engine
     home: Path
     assets: list[str]
-    #: What was done → seconds.
+    #: What was done → seconds, and calls of the database.
     seconds: dict[str, float] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
     #: Rows that the invalidation wrote.
     rows_written: int = 0
 
     def timed(self, what: str, does: Callable[[], Any]) -> Any:
-        """Do something and note how long it took."""
+        """Do something, and note how long it took and how often the database was called."""
+        called = 0
+
+        def count(*_: object) -> None:
+            nonlocal called
+            called += 1
+
+        event.listen(Database, "before_cursor_execute", count)
+        gc.collect()  # what was made up for the catalogue is no garbage of what is measured
         began = time.perf_counter()
-        done = does()
-        self.seconds[what] = time.perf_counter() - began
+        try:
+            done = does()
+        finally:
+            event.remove(Database, "before_cursor_execute", count)
+        self.seconds[what], self.calls[what] = time.perf_counter() - began, called
         return done
 
 
@@ -229,36 +246,40 @@ def _row_count(home: Path) -> int:
         )
 
 
-def measure(titles: int = TITLES, fewer: int = FEWER, folder: Path | None = None) -> Answer:
-    """Both sizes, and how much more the larger one takes."""
-    runs = Runs()
-    wanted: list[Wanted] = []
+def measure(rounds: int = 3, titles: int = TITLES, fewer: int = FEWER) -> Answer:
+    """Both sizes in turns, and how much more the larger one takes."""
+    runs, wanted, made = Runs(), list[Wanted](), None
     with tempfile.TemporaryDirectory(
         prefix="amber-bench-", dir=_FAST if _FAST.is_dir() else None
     ) as temporary:
-        sizes: list[dict[str, float]] = []
-        for count in (fewer, titles):
-            progress("catalogue", f"{count:,} titles")
-            with catalogue(count, folder or Path(temporary)) as made:
-                simulate(made)
-            sizes.append(made.seconds)
-        for what, seconds in sizes[1].items():
-            runs.note(f"{what}, {titles:,} titles", "s", seconds)
-            runs.note(f"{what}, {fewer:,} titles", "s", sizes[0][what])
-            if seconds > 0.05:
-                limit = titles / fewer * 1.25
-                wanted.append(Wanted(f"growth: {what}", "×", limit, seconds / sizes[0][what]))
-    told = (
-        f"{titles:,} titles of {SHOTS:,} shots, 5 algorithms; disowning `cuts` everywhere wrote {made.rows_written} rows in "
-        "one transaction. Growth is wanted to be linear: ten times, and a quarter for noise."
-    )
+        for number in range(rounds):
+            for count in (fewer, titles):
+                progress("catalogue", f"round {number + 1}, {count:,} titles")
+                folder = Path(temporary) / str(number)
+                with catalogue(count, folder) as made:
+                    simulate(made)
+                for what, seconds in made.seconds.items():
+                    runs.note(f"{what}, {count:,} titles", "s", seconds)
+                shutil.rmtree(folder)
+    assert made is not None, "there is a round or more"
+    for what in made.seconds:
+        larger, smaller = f"{what}, {titles:,} titles", f"{what}, {fewer:,} titles"
+        if runs.median(larger) > 0.05:
+            limit = titles / fewer * NOISE
+            wanted.append(Wanted(f"growth: {what}", "×", limit, runs.ratio(larger, smaller)))
+    called = "; ".join(f"{what}: {calls:,}" for what, calls in made.calls.items())
     return Answer(
         name="catalogue",
         question=(__doc__ or "").strip().partition("\n")[0],
-        command="python -m benchmarks.catalogue",
+        command="python -m benchmarks catalogue",
         rows=runs.rows(),
         wanted=tuple(wanted),
-        notes=(told,),
+        notes=(
+            f"{titles:,} titles of {SHOTS:,} shots, 5 algorithms, on {temporary.rpartition('/')[0]}.",
+            f"Disowning `cuts` everywhere wrote {made.rows_written} rows in one transaction.",
+            f"Calls of the database for {titles:,} titles, beside reads that go to its driver: {called}.",
+            f"Growth is wanted to be linear: {titles / fewer:.0f} times, and a quarter for noise.",
+        ),
     )
 
 
@@ -268,5 +289,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("--titles", type=int, default=TITLES)
     parser.add_argument("--fewer", type=int, default=FEWER)
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    print(measure(given.titles, given.fewer).markdown())
+    print(measure(given.rounds, given.titles, given.fewer).markdown())

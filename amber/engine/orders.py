@@ -7,7 +7,7 @@ from typing import Any
 
 from amber.engine.executors.admission import Requester
 from amber.errors import AmberError, JobUnfitError
-from amber.keys import BoundInput, Closure, Node, Snapshot, Step, canonical, digest
+from amber.keys import BoundInput, Closure, Node, Snapshot, Step, canonical
 from amber.registry import Registry
 from amber.store.jobs import Job
 
@@ -24,20 +24,19 @@ class Order:
 def job_of(closure: Closure, step: Step, snapshot: Snapshot, requester: Requester | None = None) -> Job:
     """The job of an ask, on somebody's behalf."""
     whose = requester or Requester()
-    documents = [node.document() for node in closure.nodes.values()]
     generations = [
         [node.name, node.version, asset, generation]
         for node in closure.nodes.values()
         for asset in step.assets
         if (generation := snapshot.generation(node.name, node.version, asset))
     ]
-    order = {"algorithms": documents, "epoch": snapshot.epoch, "generations": generations, "part": step.part}
+    rest = canonical({"epoch": snapshot.epoch, "generations": generations, "part": step.part}).decode()
     return Job(
         key=closure.resolved_key(step, snapshot),
         algorithm=step.algorithm,
         assets=step.assets,
-        closure=digest(canonical(sorted(documents, key=lambda document: str(document["name"])))),
-        order=canonical(order).decode(),
+        closure=closure.documents_digest,
+        order=f'{{"algorithms":{closure.documents},{rest[1:]}',
         priority=whose.priority,
         requester=whose.name,
     )

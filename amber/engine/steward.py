@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from amber.engine.backfill import DRIVE_SECONDS, LOOK_SECONDS, WORKING, Driver, dead_owners
 from amber.engine.leases import owner_name
 from amber.engine.triggers import reconcile
-from amber.errors import AmberError, StoreError
+from amber.errors import StoreError
 
 if TYPE_CHECKING:
     from amber.engine.engine import Engine
 
 #: Between two looks at all standing orders.
 RECONCILE_SECONDS = 30.0
-#: After the store could not be reached, so long until it is tried again.
+#: After something went wrong, most often because the store is away, so long until it is tried again.
 _AWAY_SECONDS = 1.0
 #: Between two looks for something to do, while there is nothing.
 _IDLE_SECONDS = 1.0
@@ -34,7 +34,7 @@ class Steward:
     def __init__(
         self,
         engine: "Engine",
-        told: Callable[[AmberError], None] = lambda _: None,
+        told: Callable[[Exception], None] = lambda _: None,
         *,
         reconcile_seconds: float = RECONCILE_SECONDS,
     ) -> None:
@@ -57,7 +57,7 @@ class Steward:
         while not self._stopping.is_set():
             try:
                 pause = self.turn()
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - told, and tried again: whoever holds a duty must go on
                 self._told(error)
                 pause = _AWAY_SECONDS
             self._stopping.wait(pause)

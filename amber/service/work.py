@@ -16,7 +16,6 @@ from amber.engine.sources import Watching, watched
 from amber.engine.steward import Steward
 from amber.engine.webhooks import Webhooks
 from amber.engine.worker import Worker
-from amber.errors import AmberError
 from amber.service import metrics
 from amber.service.logs import log, log_to
 from amber.service.tracing import span
@@ -112,7 +111,7 @@ def _source_failed(error: Exception) -> None:
     log("source not looked at", level=logging.WARNING, problem=type(error).__name__, detail=str(error))
 
 
-def _steward_failed(error: AmberError) -> None:
+def _steward_failed(error: Exception) -> None:
     log("what stands waits", level=logging.WARNING, problem=type(error).__name__, detail=str(error))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from amber.store.jobs import Ending, Job, Progress
+from amber.store.jobs import BACKGROUND, WAITED, Ending, Job, Progress
 from amber.store.protocol import Catalog
 from amber.testing.rows import FILM, OTHER, CatalogTests, digest, failed, job, key_of
 from amber.testing.threads import at_once
@@ -45,6 +45,47 @@ class JobTests(CatalogTests):
         answers = at_once([ask(number) for number in range(8)])
         assert {answer.created_at for answer in answers} == {answers[0].created_at}
         assert len(catalog.askers(key_of("a"))) == 8
+
+    def test_many_jobs_are_asked_for_at_once(self, catalog: Catalog) -> None:
+        ended = catalog.ask_job(job("b"), "ann")
+        catalog.withdraw_job(ended.key, None)
+        asked = catalog.ask_jobs([job(name) for name in "abc"], "tester")
+        assert [(one.key, one.state) for one in asked] == [(key_of(name), "queued") for name in "abc"]
+        assert [catalog.job(one.key) for one in asked] == asked
+        assert all(catalog.askers(one.key) == {"tester"} for one in asked)
+        assert catalog.ask_jobs([], "tester") == []
+
+    def test_of_many_jobs_each_is_made_joined_or_asked_for_again(self, catalog: Catalog) -> None:
+        for name in ("joined", "urgent", "ended"):
+            catalog.ask_job(replace(job(name), priority=BACKGROUND), "first")
+        claim = catalog.claim_job("worker", 60.0, key=key_of("ended"))
+        assert claim is not None and catalog.finish_job(claim, Ending("failed", error="SomeError"))
+        wanted = [
+            replace(job(name), priority=BACKGROUND if name == "joined" else WAITED)
+            for name in ("new", "joined", "urgent", "ended", "new")
+        ]
+        new, joined, urgent, again, same = catalog.ask_jobs(wanted, "second")
+        assert new == same == catalog.job(key_of("new"))
+        assert (new.state, new.revision, new.priority) == ("queued", 1, WAITED)
+        assert joined == catalog.job(key_of("joined")) and joined.priority == BACKGROUND
+        assert urgent == catalog.job(key_of("urgent")) and urgent.priority == WAITED
+        assert again == catalog.job(key_of("ended")) and (again.state, again.error) == ("queued", "")
+        assert again.fence > claim.fence and again.revision > claim.revision
+        assert [catalog.askers(key_of(name)) for name in ("new", "joined", "urgent", "ended")] == [
+            {"second"},
+            {"first", "second"},
+            {"first", "second"},
+            {"second"},
+        ]
+
+    def test_many_ask_at_once_for_many_jobs_and_none_waits_for_ever(self, catalog: Catalog) -> None:
+        def ask(number: int) -> Callable[[], int]:
+            names = [str(name) for name in range(number, number + 20)]
+            return lambda: len(catalog.ask_jobs([job(name) for name in names], f"asker {number}"))
+
+        assert at_once([ask(number) for number in range(6)]) == [20] * 6
+        assert catalog.count_jobs() == {"queued": 25}
+        assert len(catalog.askers(key_of("10"))) == 6
 
     def test_a_job_is_claimed_by_one(self, catalog: Catalog) -> None:
         mine = claimed(catalog, "a", owner="one")

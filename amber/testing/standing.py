@@ -9,7 +9,7 @@ from amber.store.arrivals import Arrival
 from amber.store.backfills import Backfill, Item, Wish
 from amber.store.protocol import Blob, Catalog
 from amber.store.subscriptions import Delivery, Standing, Subscription
-from amber.testing.rows import FILM, OTHER, CatalogTests, asset, digest, job, kept, key_of
+from amber.testing.rows import FILM, OTHER, CatalogTests, asset, digest, kept, key_of
 
 THIRD = digest("third film")
 WISH = Wish("shots", "1", {"shots.threshold": 27.5}, {"Shots": "shots"}, {"show": "one"})
@@ -110,15 +110,6 @@ class BackfillTests(CatalogTests):
         kept(catalog, "b", value_size=300, assets=(OTHER,))
         kept(catalog, "c", value_size=7, algorithm="motion", version="2")
         assert catalog.mean_bytes() == {("shots", "1"): 950.0, ("motion", "2"): 7.0}
-
-    def test_many_jobs_are_asked_for_at_once(self, catalog: Catalog) -> None:
-        ended = catalog.ask_job(job("b"), "ann")
-        catalog.withdraw_job(ended.key, None)
-        asked = catalog.ask_jobs([job(name) for name in "abc"], "tester")
-        assert [(one.key, one.state) for one in asked] == [(key_of(name), "queued") for name in "abc"]
-        assert [catalog.job(one.key) for one in asked] == asked
-        assert all(catalog.askers(one.key) == {"tester"} for one in asked)
-        assert catalog.ask_jobs([], "tester") == []
 
 
 class SubscriptionTests(CatalogTests):

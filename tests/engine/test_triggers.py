@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from amber.client import Amber
 from amber.engine import webhooks
+from amber.engine.steward import Steward
 from amber.engine.triggers import AGAIN_SECONDS, arrived, is_to_ask, reconcile
 from amber.engine.webhooks import MOST_ATTEMPTS, Webhooks, signature
 from amber.store.backfills import Wish
 from amber.store.jobs import Job
 from amber.store.protocol import Disowned
 from tests.engine.test_backfill import ASSETS, POISONED, World
+from tests.servers.processes import until
 
 FIRST = Wish("numbers", where={"half": "first"})
 
@@ -192,3 +194,27 @@ def test_a_webhook_that_never_answers_is_given_up(world: World, monkeypatch: pyt
     [delivery] = world.amber.store.catalog.deliveries()
     assert (delivery.state, delivery.attempts) == ("refused", MOST_ATTEMPTS)
     assert delivery.problem == "the webhook answered 404"
+
+
+def test_an_error_that_nobody_foresaw_is_told_and_the_steward_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Exception] = []
+    steward = Steward(world.amber.engine, told.append, reconcile_seconds=0.0)
+    turn, turns = steward.turn, iter([KeyError("unforeseen")])
+
+    def once_wrong() -> float:
+        for error in turns:
+            raise error
+        return turn()
+
+    monkeypatch.setattr(steward, "turn", once_wrong)
+    order = world.amber.subscriptions.add(FIRST)
+    before = order.standing.checked_at
+    steward.start()
+    until(
+        lambda: world.amber.subscriptions.all()[0].standing.checked_at > before,
+        "it reconciles after the error",
+    )
+    steward.stop()
+    assert [type(error) for error in told] == [KeyError]

@@ -4,7 +4,7 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
 
 #: What the one process imports; it is started by whoever comes first, so all are named here.
-IMPORTED = ("tests.faults.workers", "tests.faults.load")
+IMPORTED = ("tests.faults.workers", "tests.faults.load", "tests.faults.standing")
 
 
 def forking() -> ForkServerContext:

@@ -8,30 +8,30 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from amber.client import Amber
 from amber.settings import Settings
+from amber.store.backfills import Wish
 from tests.cli.clips import write_clip
+from tests.faults.standing import CHEAP, worker
 from tests.servers.processes import until
 
-CHEAP = Path(__file__).with_name("cheap.py")
-CLIPS = 500 if "AMBER_SOAK" in os.environ else 50
+IS_SOAK = "AMBER_SOAK" in os.environ
+CLIPS = 500 if IS_SOAK else 50
 POISONED = 10
 #: Computed beforehand, so that there is something to measure by.
 MEASURED = 10
 #: How long everything may take on a busy machine.
-PATIENCE_SECONDS = 600.0 if "AMBER_SOAK" in os.environ else 150.0
+PATIENCE_SECONDS = 600.0 if IS_SOAK else 150.0
 
 
 @contextmanager
 def _worker(home: Path) -> Iterator[subprocess.Popen[str]]:
     """A worker process; killed at the end, if it still is there."""
     command = [sys.executable, "-m", "amber.cli", "worker", "--json", "--jobs", "2"]
+    environment = {**os.environ, "AMBER_HOME": str(home), "AMBER_ALGORITHMS": str(CHEAP)}
     with (home.parent / "worker.log").open("ab") as log:
-        process = subprocess.Popen(
-            command, env=_environment(home), stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["pid"] == process.pid
@@ -41,17 +41,8 @@ def _worker(home: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=30)
 
 
-def _environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "AMBER_HOME": str(home), "AMBER_ALGORITHMS": str(CHEAP)}
-
-
-def _amber(home: Path, *arguments: object) -> Any:
-    """What a command prints with `--json`."""
-    command = [sys.executable, "-m", "amber.cli", *map(str, arguments), "--json"]
-    done = subprocess.run(
-        command, env=_environment(home), capture_output=True, text=True, timeout=PATIENCE_SECONDS
-    )
-    return json.loads(done.stdout)
+#: What drives the backfill and computes: the command, or the same in a process that is forked.
+working = _worker if IS_SOAK else worker
 
 
 def _library(home: Path, folder: Path) -> Sequence[str]:
@@ -71,25 +62,25 @@ def _library(home: Path, folder: Path) -> Sequence[str]:
 def test_all_that_can_be_is_ready_and_the_rest_has_reasons(tmp_path: Path) -> None:
     home = tmp_path / "home"
     poisoned = _library(home, tmp_path / "clips")
-    forecast = _amber(home, "backfill", "brightness", "--dry-run")
-    assert (forecast["to_compute"], forecast["hits"]) == (CLIPS - MEASURED, MEASURED)
-    begun = _amber(home, "backfill", "brightness", "--background", "--concurrency", "4", "--rate", CLIPS / 5)
-    name = begun["backfill"]
     with Amber.open(settings=Settings(home, algorithms=(str(CHEAP),))) as amber:
+        forecast = amber.backfills.plan(Wish("brightness"))
+        assert (forecast.to_compute, forecast.hits) == (CLIPS - MEASURED, MEASURED)
+        name = amber.backfills.start(Wish("brightness"), concurrency=4, rate=CLIPS / 3).id
 
         def ended() -> int:
-            return amber.backfills.find(name).total - amber.backfills.find(name).left
+            now = amber.backfills.find(name)
+            return now.total - now.left
 
-        with _worker(home):
+        with working(home):
             until(lambda: ended() > CLIPS // 5, "a fifth is done", patience=PATIENCE_SECONDS)
-            assert _amber(home, "backfill", "--pause", name)["state"] == "paused"
-        paused_at = ended()
-        assert paused_at < CLIPS
+            assert amber.backfills.pause(name).state == "paused"
+        assert ended() < CLIPS
         amber.backfills.resume(name)
-        with _worker(home) as lost:
+        with working(home) as lost:
             until(lambda: ended() > CLIPS // 2, "half is done", patience=PATIENCE_SECONDS)
+            assert lost.pid is not None, "it was started"
             os.kill(lost.pid, signal.SIGKILL)
-        with _worker(home):
+        with working(home):
             until(lambda: amber.backfills.find(name).is_ended, "all is done", patience=PATIENCE_SECONDS)
         done = amber.backfills.find(name)
         assert (done.state, done.counts) == ("done", {"ready": CLIPS - POISONED, "failed": POISONED})
@@ -101,6 +92,6 @@ def test_all_that_can_be_is_ready_and_the_rest_has_reasons(tmp_path: Path) -> No
         assert sorted(len(traces) for traces in made) == [0] * POISONED + [1] * (CLIPS - POISONED)
         seconds = sum(trace.seconds for traces in made for trace in traces)
         spent = seconds * (CLIPS - MEASURED) / (CLIPS - POISONED)
-        assert forecast["seconds"] > 0
-        if "AMBER_SOAK" in os.environ:  # on a machine that does nothing else: clocks say little on any other
-            assert spent / 2 <= forecast["seconds"] <= spent * 2
+        assert forecast.seconds > 0
+        if IS_SOAK:  # on a machine that does nothing else: clocks say little on any other
+            assert spent / 2 <= forecast.seconds <= spent * 2

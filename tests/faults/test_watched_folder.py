@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -22,14 +23,19 @@ from amber.store.backfills import Wish
 from amber.store.open import CATALOG_NAME
 from jasper.sandbox import identify
 from tests.cli.clips import write_clip
+from tests.faults.standing import CHEAP, worker
 from tests.servers.processes import until
 
-CHEAP = Path(__file__).with_name("cheap.py")
+IS_SOAK = "AMBER_SOAK" in os.environ
 SEED = int(os.environ.get("AMBER_SOAK_SEED", "7"))
-FILES = 300 if "AMBER_SOAK" in os.environ else 30
-LEAST_KILLS = 12 if "AMBER_SOAK" in os.environ else 3
+FILES = 300 if IS_SOAK else 30
+LEAST_KILLS = 12 if IS_SOAK else 3
+#: A process lives for so long, at least and at most; when it has begun, for the service takes a while to.
+LIFE_SECONDS = (1.5, 4.0) if IS_SOAK else (1.0, 2.0)
+#: How many files come at once.
+COPIERS = 1 if IS_SOAK else 3
 #: How long everything may take on a busy machine.
-PATIENCE_SECONDS = 900.0 if "AMBER_SOAK" in os.environ else 150.0
+PATIENCE_SECONDS = 900.0 if IS_SOAK else 150.0
 
 
 def _clips(folder: Path, count: int) -> list[Path]:
@@ -116,6 +122,10 @@ def _service(home: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=30)
 
 
+#: What is killed: in the short run, the part of the service that watches and computes.
+watching = _service if IS_SOAK else worker
+
+
 def _features(home: Path) -> dict[str, int]:
     """Asset → how many features of it are stored."""
     with closing(sqlite3.connect(home / CATALOG_NAME)) as connection:
@@ -136,16 +146,18 @@ def test_whatever_happens_the_wanted_features_exist_each_computed_once(tmp_path:
     with Amber.open(settings=Settings(home, algorithms=(str(CHEAP),))) as amber:
         amber.subscriptions.add(Wish("brightness"))
     copier = Copier(folder, random.Random(SEED))
-    copying = threading.Thread(target=lambda: [copier.bring(clip) for clip in clips], daemon=True)
     chance, pause, kills = random.Random(SEED + 1), threading.Event(), 0
-    copying.start()
-    while copying.is_alive() or kills < LEAST_KILLS:
-        with _service(home, folder):
-            pause.wait(chance.uniform(1.5, 4.0))
-        kills += 1
+    with ThreadPoolExecutor(COPIERS) as copiers:
+        copying = [copiers.submit(copier.bring, clip) for clip in clips]
+        while kills < LEAST_KILLS or not all(copy.done() for copy in copying):
+            with watching(home, folder):
+                pause.wait(chance.uniform(*LIFE_SECONDS))
+            kills += 1
+        for copy in copying:
+            copy.result()
     wanted = {identify(clip).asset for clip in copier.wanted}
     assert 0 < len(wanted) < FILES
-    with _service(home, folder):
+    with watching(home, folder):
         until(lambda: _features(home).keys() >= wanted, "all are there", patience=PATIENCE_SECONDS)
     assert _features(home) == dict.fromkeys(wanted, 1)
     assert _computed(home) == len(wanted)

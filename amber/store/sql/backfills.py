@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, insert, or_, select, update
 
 from amber.errors import AssetNotFoundError, BackfillNotFoundError
 from amber.store.backfills import ITEM_STATES, Backfill, BackfillState, Item, ItemState, Wish
@@ -29,7 +29,7 @@ _COLUMNS = (
     "made_at",
     "ended_at",
 )
-_OPEN = items.c.state.in_(("waiting", "asked"))
+_OPEN = or_(items.c.state == "waiting", items.c.state == "asked")
 
 
 class BackfillRows(Session):
@@ -125,11 +125,17 @@ class BackfillRows(Session):
             if next_at is not None:
                 spent["next_at"] = next_at
             connection.execute(update(backfills).where(backfills.c.id == backfill).values(spent))
-            for item in items_:
-                told = {name: getattr(item, name) for name in ("state", "hit", "error", "message")}
-                told["key"] = bytes.fromhex(item.key) or None
-                place = and_(items.c.backfill == backfill, items.c.position == item.position, _OPEN)
-                connection.execute(update(items).where(place).values(told))
+            told = [
+                {
+                    **{name: getattr(item, name) for name in ("state", "hit", "error", "message")},
+                    "key": bytes.fromhex(item.key) or None,
+                    "its_position": item.position,
+                }
+                for item in items_
+            ]
+            if told:
+                place = and_(items.c.backfill == backfill, items.c.position == bindparam("its_position"))
+                connection.execute(update(items).where(place, _OPEN), told)
 
     def assets_added(self, where: Mapping[str, str] | None = None) -> dict[str, float]:
         """See the protocol."""

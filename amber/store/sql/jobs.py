@@ -1,17 +1,16 @@
 """Asks in flight, in SQL."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
 from amber.store.jobs import ENDED, Ending, Job, Progress
 from amber.store.rows import DIGEST_BYTES, digests, packed, unpacked
 from amber.store.schema import job as jobs
 from amber.store.schema import job_asker as askers
 from amber.store.sql.forgotten import check_none_forgotten
-from amber.store.sql.session import Session, chunks, clock, upsert
+from amber.store.sql.session import Session, chunks, clock, upsert_many
 
 _others = jobs.alias("others")
 #: How many jobs of a job's requester are at work.
@@ -21,7 +20,9 @@ _AT_WORK = (
     .correlate(jobs)
     .scalar_subquery()
 )
-_PROGRESS = tuple(asdict(Progress()))
+_PROGRESS = tuple(vars(Progress()))
+#: Changes the columns that are given.
+_CHANGE = update(jobs).where(jobs.c.key == bindparam("its_key"))
 
 
 class JobRows(Session):
@@ -33,13 +34,12 @@ class JobRows(Session):
 
     def ask_jobs(self, jobs: Sequence[Job], asker: str) -> list[Job]:
         """See the protocol."""
+        wanted = {job.key: job for job in sorted(jobs, key=lambda job: (job.key, job.priority))}
         asked: dict[str, Job] = {}
-        for some in chunks(sorted(jobs, key=lambda job: job.key)):
+        for some in chunks(list(wanted.values())):
             with self._writing() as connection:
                 check_none_forgotten(connection, sorted({asset for job in some for asset in job.assets}))
-                now = connection.execute(select(clock(connection))).scalar_one()
-                for job in some:
-                    asked[job.key] = _asked(connection, job, asker, now)
+                asked |= _asked(connection, some, asker)
         return [asked[job.key] for job in jobs]
 
     def job(self, key: str) -> Job | None:
@@ -171,7 +171,7 @@ class JobRows(Session):
     def tell_job(self, claim: Job, progress: Progress) -> bool:
         """See the protocol."""
         with self._writing(durable=False) as connection:
-            changed = _changed(connection) | asdict(progress)
+            changed = _changed(connection) | vars(progress)
             return connection.execute(update(jobs).where(_stands(claim)).values(changed)).rowcount > 0
 
     def finish_job(self, claim: Job, ending: Ending, *, asker: str = "") -> bool:
@@ -197,25 +197,37 @@ class JobRows(Session):
             return connection.execute(update(jobs).where(_stands(claim)).values(changed)).rowcount > 0
 
 
-def _asked(connection: Connection, job: Job, asker: str, now: float) -> Job:
-    """The job as it stands, once it is asked for; others are asked for in the order of their keys."""
-    key = bytes.fromhex(job.key)
-    new = _row(job.as_asked())
-    new |= {"created_at": now, "changed_at": now, "revision": 1}
-    there = None
-    while there is None:  # what was there a moment ago may be removed meanwhile
-        upsert(connection, jobs, new)
-        there = connection.execute(_one(key).with_for_update()).one_or_none()
-    if there.state in ENDED:
-        connection.execute(delete(askers).where(askers.c.key == key))
-        again = {**new, "fence": there.fence + 1, "revision": there.revision + 1}
-        connection.execute(update(jobs).where(jobs.c.key == key).values(again))
-        there = connection.execute(_one(key)).one()
-    elif there.priority < job.priority:
-        connection.execute(update(jobs).where(jobs.c.key == key).values(priority=job.priority))
-        there = connection.execute(_one(key)).one()
-    upsert(connection, askers, {"key": key, "asker": asker})
-    return _job(there)
+def _asked(connection: Connection, wanted: Sequence[Job], asker: str) -> dict[str, Job]:
+    """Jobs as they stand, once they are asked for; wanted in the order of their keys, as others ask for them."""
+    now = connection.execute(select(clock(connection))).scalar_one()
+    fresh = {"created_at": now, "changed_at": now, "revision": 1}
+    new = {bytes.fromhex(job.key): {**_row(job.as_asked()), **fresh} for job in wanted}
+    there: dict[bytes, Any] = {}
+    while missing := [row for key, row in new.items() if key not in there]:
+        upsert_many(connection, jobs, missing)
+        there |= _locked(connection, list(new))  # what was there a moment ago may be removed meanwhile
+    ended = [key for key, row in there.items() if row.state in ENDED]
+    urgent = [key for key, row in there.items() if key not in ended and row.priority < new[key]["priority"]]
+    if ended:
+        connection.execute(delete(askers).where(askers.c.key.in_(ended)))
+        connection.execute(_CHANGE, [_again(new[key], there[key]) for key in ended])
+    if urgent:
+        connection.execute(_CHANGE, [{"its_key": key, "priority": new[key]["priority"]} for key in urgent])
+    if ended or urgent:
+        there |= _locked(connection, ended + urgent)
+    upsert_many(connection, askers, [{"key": key, "asker": asker} for key in new])
+    return {key.hex(): _job(row) for key, row in there.items()}
+
+
+def _locked(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Any]:
+    """The rows of these jobs, which stay as they are until the transaction ends."""
+    query = select(jobs).where(jobs.c.key.in_(keys)).order_by(jobs.c.key).with_for_update()
+    return {row.key: row for row in connection.execute(query)}
+
+
+def _again(new: dict[str, Any], there: Any) -> dict[str, Any]:
+    """The columns of a job that had ended and is asked for again."""
+    return {**new, "its_key": new["key"], "fence": there.fence + 1, "revision": there.revision + 1}
 
 
 def _one(key: bytes) -> Any:
@@ -247,7 +259,7 @@ def _remove(connection: Connection, which: ColumnElement[bool]) -> int:
 
 
 def _row(job: Job) -> dict[str, Any]:
-    row = {**vars(job), **asdict(job.progress)}
+    row = {**vars(job), **vars(job.progress)}
     del row["progress"]
     return {
         **row,

@@ -175,8 +175,17 @@ def upsert(
     connection: Connection, table: Table, values: dict[str, Any], *, replacing: Sequence[str] = ()
 ) -> bool:
     """Insert a row, or, where its primary key is there, replace these columns; whether anything was written."""
+    return upsert_many(connection, table, [values], replacing=replacing) > 0
+
+
+def upsert_many(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, replacing: Sequence[str] = ()
+) -> int:
+    """The same with rows that have the same columns, at a stroke and in their order; how many were written."""
+    if not rows:
+        return 0
     statement = _upsert(connection.dialect.name, table, tuple(replacing))
-    return connection.execute(statement, values).rowcount > 0
+    return connection.execute(statement, rows[0] if len(rows) == 1 else rows).rowcount
 
 
 @cache

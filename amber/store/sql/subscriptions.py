@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from amber.store.schema import delivery as deliveries
 from amber.store.schema import subscription as subscriptions
 from amber.store.sql.backfills import wish_of, wish_row
-from amber.store.sql.session import Session, clock, upsert
+from amber.store.sql.session import Session, chunks, clock, upsert_many
 from amber.store.subscriptions import Delivery, DeliveryState, Standing, Subscription
 
 _STANDING = tuple(asdict(Standing()))
@@ -53,9 +53,8 @@ class SubscriptionRows(Session):
             ids = {one.subscription for one in deliveries_}
             there = select(subscriptions.c.id).where(subscriptions.c.id.in_(ids))
             known = set(connection.execute(there.with_for_update(read=True)).scalars())
-            return sum(
-                upsert(connection, deliveries, _row(one)) for one in deliveries_ if one.subscription in known
-            )
+            told = [_row(one) for one in deliveries_ if one.subscription in known]
+            return sum(upsert_many(connection, deliveries, some) for some in chunks(told))
 
     def deliveries(
         self,
@@ -77,11 +76,14 @@ class SubscriptionRows(Session):
     def tell_deliveries(self, deliveries_: Sequence[Delivery]) -> None:
         """See the protocol."""
         with self._writing() as connection:
-            for one in deliveries_:
+            if deliveries_:
+                rows = [_row(one) for one in deliveries_]
+                places = [{"order": row["subscription"], "its_key": row["key"]} for row in rows]
                 place = and_(
-                    deliveries.c.subscription == one.subscription, deliveries.c.key == bytes.fromhex(one.key)
+                    deliveries.c.subscription == bindparam("order"), deliveries.c.key == bindparam("its_key")
                 )
-                connection.execute(update(deliveries).where(place).values(_row(one)))
+                told = [{**row, **where} for row, where in zip(rows, places, strict=True)]
+                connection.execute(update(deliveries).where(place), told)
 
 
 def _row(one: Delivery) -> dict[str, Any]:
