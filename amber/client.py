@@ -10,7 +10,9 @@ from amber.engine.ask import Ask, Feature
 from amber.engine.engine import Engine, State
 from amber.engine.events import Listener, silent
 from amber.engine.executors.admission import Capacity, Requester
+from amber.engine.executors.choice import executor_of
 from amber.engine.executors.gate import capacity_said
+from amber.engine.executors.protocol import Executor
 from amber.engine.ingest import AssetName, Ingested, Progress, ingest, media_files, try_ingest
 from amber.engine.lineage import Lineage, lineage
 from amber.engine.names import find_asset
@@ -42,12 +44,19 @@ class Amber(StandingCalls):
         store: Where features are kept.
         registry: The loaded algorithms.
         capacity: What steps may take together on this machine; what it has, unless given.
+        executor: Computes what is missing; this machine, unless given.
     """
 
-    def __init__(self, store: Store, registry: Registry, capacity: Capacity | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        capacity: Capacity | None = None,
+        executor: Executor | None = None,
+    ) -> None:
         self.store = store
         self.registry = registry
-        self.engine = Engine(store, registry, capacity=capacity)
+        self.engine = Engine(store, registry, capacity=capacity, executor=executor)
 
     @classmethod
     def open(cls, home: str | Path | None = None, *, settings: Settings | None = None) -> Self:
@@ -75,7 +84,8 @@ class Amber(StandingCalls):
             redis_url=chosen.redis_url,
             copies_bytes=chosen.copies_bytes,
         )
-        return cls(store, registry, capacity_said(chosen))
+        capacity = capacity_said(chosen)
+        return cls(store, registry, capacity, executor_of(chosen, store, capacity))
 
     def __enter__(self) -> Self:
         return self

@@ -50,6 +50,9 @@ AmberError
 │   ├── StepTooLargeError
 │   ├── WeightsMissingError
 │   ├── WeightsDigestError
+│   ├── WorkerUnfitError
+│   ├── MachineLostError
+│   ├── ClusterUnavailableError
 │   └── JobCancelledError
 ├── ServiceError                a service does not do what was asked of it
 │   ├── TokenRefusedError
@@ -267,7 +270,7 @@ class SourceLostError(ComputeError):
 
 
 class StepTooLargeError(ComputeError):
-    """A step takes more memory than this machine has for steps."""
+    """A step takes more memory than this machine, or the largest of the cluster, has for steps."""
 
 
 class WeightsMissingError(ComputeError):
@@ -276,6 +279,24 @@ class WeightsMissingError(ComputeError):
 
 class WeightsDigestError(ComputeError):
     """A weights file does not have the digest that was declared."""
+
+
+class WorkerUnfitError(ComputeError):
+    """A machine of the cluster has other versions than whoever asks."""
+
+    retryable = True
+
+
+class MachineLostError(ComputeError):
+    """The processes or machines that computed it were lost."""
+
+    retryable = True
+
+
+class ClusterUnavailableError(ComputeError):
+    """The cluster that computes cannot be reached."""
+
+    retryable = True
 
 
 class JobCancelledError(ComputeError):

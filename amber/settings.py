@@ -1,6 +1,7 @@
 """The deployment's settings: environment first, then `amber.toml`, then what works with nothing set."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +13,6 @@ from amber.errors import ConfigurationError
 
 #: What a deployment loads if it says nothing.
 DEFAULT_ALGORITHMS = ("algorithms:ALGORITHMS",)
-#: Settings of rooms that this release does not have; it refuses them rather than pass them over.
-_NOT_YET = ("AMBER_RAY_ADDRESS",)
 #: What `amber.toml` may hold.
 _IN_TOML = (
     "home",
@@ -34,6 +33,8 @@ _IN_TOML = (
     "cpus",
     "gpus",
     "concurrency",
+    "executor",
+    "ray_address",
 )
 #: Numbers, and the least that each may be.
 _NUMBERS = {
@@ -98,6 +99,11 @@ class Settings:
     #: Algorithm → how many of its steps this machine computes at once. `[concurrency]` in `amber.toml`, or
     #: `AMBER_CONCURRENCY`, as `standard=2,motion=1`.
     concurrency: Mapping[str, int] = field(default_factory=dict)
+    #: What computes: `local`, the processes of this machine, or `ray`, the machines of a Ray cluster. `AMBER_EXECUTOR`.
+    executor: Literal["local", "ray"] = "local"
+    #: Where the cluster is: `host:port` of its head, `ray://host:port` from outside of it, or `auto`, the one of which this
+    #: machine is a part. `AMBER_RAY_ADDRESS`.
+    ray_address: str = "auto"
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, *, home: Path | None = None) -> "Settings":
@@ -111,11 +117,6 @@ class Settings:
             ConfigurationError: A value or `amber.toml` cannot be used.
         """
         variables = os.environ if environment is None else environment
-        for name in _NOT_YET:
-            if variables.get(name):
-                raise ConfigurationError(
-                    f"{name} is set, but this release computes in its own process; unset it"
-                )
         chosen = home or Path(variables.get("AMBER_HOME") or "~/.amber")
         document = _document(Path("amber.toml")) or _document(chosen.expanduser() / "amber.toml")
         if home is None and not variables.get("AMBER_HOME") and "home" in document:
@@ -123,6 +124,7 @@ class Settings:
         named = variables.get("AMBER_ALGORITHMS")
         listed = named.split(",") if named else _typed(document, "algorithms", list)
         bindings = _typed(document, "bindings", dict)
+        executor = _executor(variables.get("AMBER_EXECUTOR") or _typed(document, "executor", str) or "local")
         _check_texts("algorithms", listed)
         _check_texts("bindings", bindings.values())
         return cls(
@@ -145,6 +147,10 @@ class Settings:
             },
             concurrency=_concurrency(
                 variables.get("AMBER_CONCURRENCY"), _typed(document, "concurrency", dict)
+            ),
+            executor=executor,
+            ray_address=_ray_address(
+                variables.get("AMBER_RAY_ADDRESS") or _typed(document, "ray_address", str), executor
             ),
         )
 
@@ -183,6 +189,25 @@ def _auth(text: str) -> Literal["off", "token"]:
     if text == "token":
         return "token"
     raise ConfigurationError(f"AMBER_AUTH is off or token; found {text!r}")
+
+
+def _executor(text: str) -> Literal["local", "ray"]:
+    if text == "local":
+        return "local"
+    if text == "ray":
+        return "ray"
+    raise ConfigurationError(f"AMBER_EXECUTOR is local or ray; found {text!r}")
+
+
+def _ray_address(text: str, executor: str) -> str:
+    """Where the cluster is; a setting that would be passed over is refused."""
+    if text and executor != "ray":
+        raise ConfigurationError(
+            "AMBER_RAY_ADDRESS is set, but this machine computes itself: set AMBER_EXECUTOR=ray too, or unset it"
+        )
+    if text and text != "auto" and not re.fullmatch(r"(ray://)?[^\s/@]+:\d+", text):
+        raise ConfigurationError(f"AMBER_RAY_ADDRESS is host:port, ray://host:port or auto; found {text!r}")
+    return text or "auto"
 
 
 def _roots(named: str | None, listed: list[Any]) -> tuple[Path, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 #: Fixtures of servers: a file a server.
-pytest_plugins = ("tests.servers.postgres", "tests.servers.s3", "tests.servers.valkey")
+pytest_plugins = ("tests.servers.postgres", "tests.servers.ray", "tests.servers.s3", "tests.servers.valkey")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,7 @@
 
 import resource
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from amber.engine.values import Values
 from amber.errors import BlobCorruptError, BlobMissingError
 from amber.keys import BLOCKS, SOURCE, Node, Step, StepInput, is_merge
 from amber.progress import Reporter, running
-from amber.store.protocol import Blob, Cost, Store
+from amber.store.protocol import UPLOADED, Blob, Blobs, Cost, Store
 from amber.weights import open_weights
 
 
@@ -37,6 +37,8 @@ class Task:
     entries: tuple[Entry, ...]
     #: Result types of the inputs by parameter.
     types: Mapping[str, type]
+    #: Versions of the algorithms that produce the inputs, by parameter.
+    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class Computed:
     value: Blob
     files: tuple[Blob, ...]
     cost: Cost
+    #: The machine that computed it, where that is not this one.
+    machine: str = ""
+    #: Seconds from when it was sent there to when it came back, less those of computing.
+    queue_seconds: float = 0.0
 
 
 class InputLostError(Exception):
@@ -56,16 +62,14 @@ class InputLostError(Exception):
         self.entry = entry
 
 
-def compute(
-    task: Task, store: Store, values: Values, source: Callable[[str], Source], report: Reporter
-) -> Computed:
+def compute(task: Task, store: Store, values: Values, report: Reporter) -> Computed:
     """Compute a step and store its bytes; nothing is visible until the caller commits.
 
     Raises:
         InputLostError: A value that should be stored cannot be read.
         Exception: Whatever the algorithm raises.
     """
-    arguments = _load(task, store, values, source)
+    arguments = _load(task, store, values)
     meter = _Meter()
     with scratch_folder(store.scratch) as folder:
         with running(report, folder):
@@ -73,6 +77,27 @@ def compute(
         files: list[Blob] = []
         data = codec.encode(value, task.node.algorithm.result, lambda file: _keep(file, store, files))
         return Computed(store.blobs.put(data), tuple(files), meter.cost())
+
+
+def source_of(store: Store, asset: str) -> Source:
+    """The asset as an algorithm of this machine reads it."""
+    catalog = store.catalog
+    uris = {
+        path: at.uri for at in catalog.locations(asset) if (path := _local(at.uri, store.blobs)) is not None
+    }
+    return Source(
+        asset, tuple(uris), lambda path: catalog.mark_changed(uris[path]), catalog.frame_times(asset)
+    )
+
+
+def _local(uri: str, blobs: Blobs) -> Path | None:
+    """Where a location can be read on this machine; None for an upload whose bytes are lost."""
+    if not uri.startswith(UPLOADED):
+        return Path(uri)
+    try:
+        return blobs.local_path(uri.removeprefix(UPLOADED))
+    except (BlobMissingError, BlobCorruptError):
+        return None
 
 
 def _keep(file: File, store: Store, files: list[Blob]) -> File:
@@ -93,7 +118,7 @@ def _call(task: Task, arguments: Mapping[str, Any]) -> Any:
     return node.algorithm.function(**arguments, **node.settings)
 
 
-def _load(task: Task, store: Store, values: Values, source: Callable[[str], Source]) -> dict[str, Any]:
+def _load(task: Task, store: Store, values: Values) -> dict[str, Any]:
     """The arguments of the call: typed inputs by parameter, and opened weights."""
     if is_merge(task.node, task.step):
         result_type = task.node.algorithm.result
@@ -105,7 +130,7 @@ def _load(task: Task, store: Store, values: Values, source: Callable[[str], Sour
     for bound in task.node.inputs:
         entries = by_parameter[bound.parameter]
         if bound.producer == SOURCE:
-            arguments[bound.parameter] = source(task.step.assets[0])
+            arguments[bound.parameter] = source_of(store, task.step.assets[0])
             continue
         loaded = {entry.input.label: _typed(entry, task.types[bound.parameter], values) for entry in entries}
         arguments[bound.parameter] = _arranged(bound.arity, task.step.assets, loaded)

@@ -4,16 +4,15 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from amber.algorithm import Source
 from amber.engine import stored
 from amber.engine.ask import Ask, ComputedStep, Feature
 from amber.engine.claims import Claim, HandedBackError
 from amber.engine.events import Listener, StepEvent, silent
 from amber.engine.executors.admission import Capacity, Requester
 from amber.engine.executors.local import LocalExecutor
+from amber.engine.executors.protocol import Executor
 from amber.engine.invalidate import person
 from amber.engine.leases import LEASE_SECONDS, LeaseKeeper, is_dead, owner_name
 from amber.engine.orders import Order, job_of
@@ -25,6 +24,7 @@ from amber.errors import (
     AmberError,
     BlobCorruptError,
     BlobMissingError,
+    ClusterUnavailableError,
     JobCancelledError,
     StoreUnavailableError,
     UsageError,
@@ -34,7 +34,7 @@ from amber.keys import Closure, Snapshot, Step
 from amber.plan import Plan
 from amber.registry import Registry
 from amber.store.jobs import Job
-from amber.store.protocol import UPLOADED, Store, Trace
+from amber.store.protocol import Store, Trace
 
 #: Absent, or how far a feature is; the five states are never mixed up.
 State = str
@@ -51,6 +51,7 @@ class Engine:
         registry: The loaded algorithms.
         lease_seconds: How long a lease lasts without a heartbeat.
         capacity: What steps may take together on this machine; what it has, unless given.
+        executor: Computes the steps; this machine, unless given.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Engine:
         *,
         lease_seconds: float = LEASE_SECONDS,
         capacity: Capacity | None = None,
+        executor: Executor | None = None,
     ) -> None:
         self.store = store
         self.registry = registry
@@ -67,7 +69,7 @@ class Engine:
         #: Keeps the leases and claims of this process alive.
         self.leases = LeaseKeeper(store.catalog, lease_seconds)
         #: Computes the steps of this process.
-        self.executor = LocalExecutor(store, self._values, self._source, capacity)
+        self.executor: Executor = executor or LocalExecutor(store, self._values, capacity)
         #: Counts what stored features saved.
         self.savings = Savings(store.scratch.parent / "savings.jsonl")
         self._shop = Workshop(store, self._values, self.leases, self.executor, self.savings)
@@ -81,6 +83,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop the heartbeat and write down what was saved; the store stays open."""
+        self.executor.close()
         self.savings.write()
         self.leases.close()
 
@@ -260,7 +263,7 @@ class Engine:
         except HandedBackError:
             claim.hand_back()
             return None
-        except StoreUnavailableError:
+        except (StoreUnavailableError, ClusterUnavailableError):
             claim.hand_back()
             raise
         except Exception as error:
@@ -287,22 +290,6 @@ class Engine:
             except (BlobMissingError, BlobCorruptError):
                 lost = trace.value.sha256
                 run.outcomes.pop(step)
-
-    def _source(self, asset: str) -> Source:
-        catalog = self.store.catalog
-        uris = {path: at.uri for at in catalog.locations(asset) if (path := self._local(at.uri)) is not None}
-        return Source(
-            asset, tuple(uris), lambda path: catalog.mark_changed(uris[path]), catalog.frame_times(asset)
-        )
-
-    def _local(self, uri: str) -> Path | None:
-        """Where a location can be read on this machine; None for an upload whose bytes are lost."""
-        if not uri.startswith(UPLOADED):
-            return Path(uri)
-        try:
-            return self.store.blobs.local_path(uri.removeprefix(UPLOADED))
-        except (BlobMissingError, BlobCorruptError):
-            return None
 
     def _stored_version(self, ask: Ask) -> Feature:
         """A feature of a version whose code is gone, read from what is stored."""

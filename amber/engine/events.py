@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from amber.engine.compute import Computed
 from amber.keys import Step
 
 #: `waiting`: another worker computes it; `linked`: stored already, found by what it is made from.
@@ -27,6 +28,8 @@ class StepEvent:
     #: For `hit` and `linked`: what computing it took once, and the bytes that are not made again.
     saved_seconds: float = 0.0
     saved_bytes: int = 0
+    #: For `computed`: what came of it.
+    made: Computed | None = None
 
 
 Listener = Callable[[StepEvent], None]

@@ -9,11 +9,10 @@ from typing import Any, Literal
 
 from amber.engine import failures
 from amber.engine.claims import HandedBackError
-from amber.engine.compute import Entry, InputLostError, Task
+from amber.engine.compute import Computed, Entry, InputLostError, Task
 from amber.engine.events import Listener, StepEvent
 from amber.engine.executors.admission import Requester
-from amber.engine.executors.gate import Place
-from amber.engine.executors.local import LocalExecutor
+from amber.engine.executors.protocol import Executor, StepPlace
 from amber.engine.leases import LeaseKeeper
 from amber.engine.savings import Savings
 from amber.engine.turns import Turns
@@ -21,12 +20,13 @@ from amber.engine.values import Values
 from amber.errors import (
     AmberError,
     AssetForgottenError,
+    ClusterUnavailableError,
     ConnectionLostError,
     JobCancelledError,
     StaleLeaseError,
     StepTooLargeError,
 )
-from amber.keys import BLOCKS, Closure, Node, Snapshot, Step, recipe, subject
+from amber.keys import BLOCKS, Closure, Snapshot, Step, recipe, subject
 from amber.plan import mark_missing
 from amber.progress import Reporter
 from amber.store.protocol import Failure, Lease, NewTrace, Store, Trace, TraceInput
@@ -51,6 +51,8 @@ class Outcome:
     trace: Trace
     how: How
     seconds: float = 0.0
+    #: What came of computing it, where this run did.
+    made: Computed | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Workshop:
     values: Values
     leases: LeaseKeeper
     #: Where steps are computed.
-    executor: LocalExecutor
+    executor: Executor
     #: Counts what stored features saved.
     savings: Savings
     #: Who of this process's threads cares for which recipe.
@@ -156,6 +158,7 @@ class Run:
                 seconds=outcome.seconds,
                 saved_seconds=saved.seconds if saved else 0.0,
                 saved_bytes=saved.value.size_bytes if saved else 0,
+                made=outcome.made,
             )
         )
         return outcome.trace
@@ -175,9 +178,7 @@ class Run:
                 continue
             try:
                 trace = self.resolve(wanted.step)
-            except AssetForgottenError:
-                raise
-            except JobCancelledError:
+            except (AssetForgottenError, JobCancelledError, ClusterUnavailableError):
                 raise
             except AmberError as error:
                 raise failures.input_error(step, error) from error
@@ -185,13 +186,10 @@ class Run:
         made = recipe(
             node, step, self._snapshot, [(e.input.parameter, e.input.label, e.value) for e in entries]
         )
-        return Task(node, step, made, tuple(entries), self._types(node))
-
-    def _types(self, node: Node) -> dict[str, type]:
-        types = {
-            i.parameter: self._closure.nodes[i.producer].algorithm.result for i in node.inputs if i.producer
-        }
-        return {BLOCKS: node.algorithm.result, **types}
+        makers = {i.parameter: self._closure.nodes[i.producer] for i in node.inputs if i.producer}
+        types = {BLOCKS: node.algorithm.result, **{name: m.algorithm.result for name, m in makers.items()}}
+        versions = {name: maker.version for name, maker in makers.items()}
+        return Task(node, step, made, tuple(entries), types, versions)
 
     def _find_or_make(self, task: Task, key: str) -> Outcome:
         has_waited = False
@@ -223,7 +221,7 @@ class Run:
         wakeups = self._shop.store.wakeups
         waiter: Waiter | None = None
         wait = FIRST_WAIT_SECONDS
-        place: Place | None = None
+        place: StepPlace | None = None
         while True:
             found = self._found(task, key)
             if found is not None:
@@ -253,7 +251,7 @@ class Run:
             waiter.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all look at once
             wait = min(wait * 1.5, wakeups.longest_seconds)
 
-    def _wait_for_room(self, task: Task, place: Place) -> None:
+    def _wait_for_room(self, task: Task, place: StepPlace) -> None:
         """Wait until the machine has room for the step, holding nothing."""
 
         def tick() -> None:
@@ -263,7 +261,7 @@ class Run:
         tick()
         place.wait(self._requester, tick)
 
-    def _tried(self, task: Task, key: str, lease: Lease, place: Place) -> Outcome | None:
+    def _tried(self, task: Task, key: str, lease: Lease, place: StepPlace) -> Outcome | None:
         """The step, computed under the lease, if the machine has room for it now and nobody was before us."""
         try:
             with self._shop.leases.held(lease):
@@ -275,7 +273,7 @@ class Run:
         finally:
             self._shop.store.wakeups.publish(task.recipe)  # committed, failed or given up
 
-    def _make(self, task: Task, key: str, lease: Lease, place: Place) -> Outcome | None:
+    def _make(self, task: Task, key: str, lease: Lease, place: StepPlace) -> Outcome | None:
         """Compute and commit; None if a value or failure appeared before the lease was taken."""
         before = self._shop.store.catalog.traces([task.recipe]).get(task.recipe)
         if before is not None and self._is_usable(before):
@@ -285,8 +283,8 @@ class Run:
         lost = before.value.sha256 if before is not None else None
         self._listener(StepEvent(task.step, "started", taken_over=lease.taken_over))
         try:
-            made = self._shop.executor.run(task, place, self._reporter(task.step))
-        except (InputLostError, StaleLeaseError, JobCancelledError, HandedBackError):
+            made = self._shop.executor.run(task, place, self._reporter(task.step), self._check)
+        except (InputLostError, StaleLeaseError, JobCancelledError, HandedBackError, ClusterUnavailableError):
             raise
         except Exception as error:
             self._check()  # who is stopped from within may fail in its own way
@@ -302,7 +300,7 @@ class Run:
         )
         trace = self._commit(lease, new, key, lost)
         self._lost.discard(trace.value.sha256)
-        return Outcome(task.step, trace, "computed", made.cost.seconds)
+        return Outcome(task.step, trace, "computed", made.cost.seconds, made)
 
     def _commit(self, lease: Lease, new: NewTrace, key: str, lost: str | None) -> Trace:
         """Commit; a catalogue that is away for a moment, no longer than a lease lasts, costs no computation."""

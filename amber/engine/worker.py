@@ -12,7 +12,7 @@ from amber.engine.events import StepEvent
 from amber.engine.leases import LeaseKeeper
 from amber.engine.orders import Order, read_order
 from amber.engine.planning import plan
-from amber.errors import JobUnfitError, StoreError
+from amber.errors import ClusterUnavailableError, JobUnfitError, StoreError
 from amber.keys import Step
 from amber.store.jobs import WAITED, Job
 
@@ -175,7 +175,7 @@ class Worker:
             feature = self._engine.work(claim, order, self._step(claim))
         except Exception as error:  # noqa: BLE001 - written down at the job, and told here
             self._watch.failed(job, error, time.monotonic() - began)
-            if isinstance(error, StoreError):
+            if isinstance(error, StoreError | ClusterUnavailableError):
                 self._stopping.wait(_AWAY_SECONDS)
         else:
             self._watch.done(job, feature, time.monotonic() - began)

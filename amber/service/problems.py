@@ -33,6 +33,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.ScopeError: 403,
     errors.BusyError: 429,
     errors.ServiceUnavailableError: 503,
+    errors.ClusterUnavailableError: 503,
     errors.BlobMissingError: 404,
     errors.StoreUnavailableError: 503,
     errors.StoreFullError: 507,

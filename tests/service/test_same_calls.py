@@ -1,8 +1,9 @@
-"""One and the same suite for Amber in this process and behind a service."""
+"""One and the same suite for Amber in this process, behind a service, and on a cluster."""
 
 import inspect
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,17 @@ from amber.errors import (
 from amber.remote import RemoteAmber
 from amber.settings import Settings
 from jasper.errors import UnreadableMediaError
+from tests.servers.ray import RayCluster
 from tests.service.serving import deployment
 
 
-@pytest.fixture(params=["embedded", "http"])
+@pytest.fixture(params=["embedded", "http", "ray"])
 def amber(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Amber]:
     """Amber, either way."""
-    if request.param == "embedded":
+    if request.param == "ray":
+        cluster: RayCluster = request.getfixturevalue("ray_cluster")
+        settings = replace(settings, executor="ray", ray_address=cluster.address)
+    if request.param != "http":
         with Amber.open(settings=settings) as amber:
             yield amber
     else:

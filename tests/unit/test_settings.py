@@ -110,9 +110,25 @@ def test_an_amber_toml_that_is_no_text_says_so(folder: Path) -> None:
 
 def test_a_setting_that_would_be_passed_over_is_refused() -> None:
     with pytest.raises(
-        ConfigurationError, match="AMBER_RAY_ADDRESS is set, but this release computes in its own"
+        ConfigurationError, match="AMBER_RAY_ADDRESS is set, but this machine computes itself"
     ):
-        Settings.read({"AMBER_RAY_ADDRESS": "x://y"})
+        Settings.read({"AMBER_RAY_ADDRESS": "127.0.0.1:6379"})
+
+
+def test_a_cluster_is_named_by_its_address(folder: Path) -> None:
+    assert (Settings.read({}).executor, Settings.read({}).ray_address) == ("local", "auto")
+    assert Settings.read({"AMBER_EXECUTOR": "ray"}).ray_address == "auto"
+    (folder / "amber.toml").write_text("executor = 'ray'\nray_address = 'head:6379'")
+    chosen = Settings.read({"AMBER_RAY_ADDRESS": "ray://head:10001"})
+    assert (chosen.executor, chosen.ray_address) == ("ray", "ray://head:10001")
+    assert Settings.read({}).ray_address == "head:6379"
+    with pytest.raises(ConfigurationError, match="AMBER_EXECUTOR is local or ray; found 'dask'"):
+        Settings.read({"AMBER_EXECUTOR": "dask"})
+    for address in ("x://y", "head", "ray://user:secret@head:1"):
+        with pytest.raises(
+            ConfigurationError, match="AMBER_RAY_ADDRESS is host:port, ray://host:port or auto"
+        ):
+            Settings.read({"AMBER_EXECUTOR": "ray", "AMBER_RAY_ADDRESS": address})
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from amber.algorithm import Algorithm, Source
+from amber.algorithm import Algorithm
 from amber.engine.compute import Computed, Task, compute
 from amber.engine.executors.admission import Capacity, Requester, Resources
 from amber.engine.executors.gate import Gate, Place
+from amber.engine.executors.protocol import StepPlace
 from amber.engine.values import Values
 from amber.errors import StepTooLargeError
 from amber.keys import Node, Step
@@ -20,20 +21,12 @@ class LocalExecutor:
     Args:
         store: Where inputs come from and results go.
         values: Reads values.
-        source: Asset hash → the asset as an algorithm reads it.
         capacity: What steps may take together on this machine; what it has, unless given.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        values: Values,
-        source: Callable[[str], Source],
-        capacity: Capacity | None = None,
-    ) -> None:
+    def __init__(self, store: Store, values: Values, capacity: Capacity | None = None) -> None:
         self._store = store
         self._values = values
-        self._source = source
         #: The queue of the machine.
         self.gate = Gate(store.scratch.parent / "admission", capacity)
 
@@ -65,11 +58,14 @@ class LocalExecutor:
         """Make a step that waits as urgent as whoever now waits for it."""
         self.gate.promote(recipe, requester)
 
-    def run(self, task: Task, place: Place, report: Reporter) -> Computed:
-        """Compute a step that has begun; raises as `compute`."""
+    def run(self, task: Task, place: StepPlace, report: Reporter, check: Callable[[], None]) -> Computed:
+        """Compute a step that has begun; raises as `compute`. Who computes hears of an end by telling how far it is."""
         assert place.has_begun, "a step is computed when there is room for it"
         with place.within():
-            return compute(task, self._store, self._values, self._source, report)
+            return compute(task, self._store, self._values, report)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def resources(algorithm: Algorithm[..., Any], step: Step, catalog: Catalog) -> Resources:

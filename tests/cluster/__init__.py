@@ -1,0 +1,1 @@
+"""Steps on the machines of a cluster."""
