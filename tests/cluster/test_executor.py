@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import shutil
 import signal
 import subprocess
@@ -52,7 +51,7 @@ def test_values_are_the_same_bytes_and_never_come_through_whoever_asks(
         assert here.get("many", clip).trace.value == made.trace.value
     [report] = seen
     assert made.trace.value.size_bytes > 8_000_000
-    assert len(pickle.dumps(report)) < 2_000, "only digests came back"
+    assert len(repr(report)) < 2_000, "only digests came back"
 
 
 def test_progress_comes_back(amber: Amber, clip: Path) -> None:

@@ -45,4 +45,7 @@ def test_only_what_may_pass_by_itself_is_retryable() -> None:
         "ConnectionLostError",
         "BusyError",
         "ServiceUnavailableError",
+        "WorkerUnfitError",
+        "MachineLostError",
+        "ClusterUnavailableError",
     }

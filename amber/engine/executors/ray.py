@@ -244,7 +244,8 @@ class _Batches:
 
     def _send_small(self) -> None:
         while self._small and self._small_at_work < self._cluster.slots():
-            wants, together, seconds = self._small[0].wants, [], 0.0
+            wants, seconds = self._small[0].wants, 0.0
+            together: list[_Waiting] = []
             for one in list(self._small):
                 if one.wants == wants and len(together) < MOST_TOGETHER and seconds < BATCH_SECONDS:
                     together.append(one)

@@ -1,10 +1,9 @@
 """What is sent to another machine to compute steps there, and what comes back: digests and plain data, never values."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import metadata
+from importlib import import_module, metadata
 from platform import python_version_tuple
 from typing import Any
 
@@ -16,6 +15,9 @@ from amber.keys import BLOCKS, BoundInput, Node, Step
 from amber.lock import lock_entry
 from amber.registry import Registry
 from amber.settings import Settings
+
+#: Modules whose errors are made again as what they are.
+_KNOWN = ("amber.errors", "jasper.errors", "builtins")
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,8 @@ class Report:
     computed: Computed | None = None
     #: The number of the entry whose value cannot be read.
     lost: int | None = None
-    #: What the algorithm raised: pickled, and its class and sentence for where that cannot be read.
-    error: bytes = b""
-    error_class: str = ""
+    #: What the algorithm raised: module and name of its class, and its sentence.
+    error: tuple[str, str] = ("", "")
     message: str = ""
 
 
@@ -151,27 +152,21 @@ def _difference(here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
 
 
 def failed(sent: Commission, machine: str, error: Exception) -> Report:
-    """What is sent back of an error; one that cannot be pickled goes by its class and sentence alone."""
+    """What is sent back of an error: its class by name, and its sentence."""
     if isinstance(error, InputLostError):
         return Report(sent.id, machine, lost=sent.entries.index(error.entry))
-    try:
-        data = pickle.dumps(error)
-        pickle.loads(data)  # noqa: S301 - made on the line before
-    except Exception:  # noqa: BLE001 - whatever an error of somebody's own raises when it is pickled
-        data = b""
-    return Report(sent.id, machine, error=data, error_class=type(error).__name__, message=str(error))
+    kind = type(error)
+    return Report(sent.id, machine, error=(kind.__module__, kind.__name__), message=str(error))
 
 
 def error_of(report: Report, task: Task) -> Exception:
-    """The error that a report tells of, as near as it can be had here."""
+    """The error that a report tells of: of the same class where that is ours or the language's, else of one called the same."""
     if report.lost is not None:
         return InputLostError(task.entries[report.lost])
-    if report.error:
-        try:
-            error = pickle.loads(report.error)  # noqa: S301 - from a worker of our own cluster, which runs our code
-        except Exception:  # noqa: BLE001 - its class may be in a file that is loaded there under another name
-            error = None
-        if isinstance(error, Exception):
-            return error
-    made: Exception = type(report.error_class, (Exception,), {})(report.message)
+    module, name = report.error
+    known = getattr(import_module(module), name, None) if module in _KNOWN else None
+    is_known = isinstance(known, type) and issubclass(known, Exception)
+    kind: type[Exception] = known if is_known else type(name, (Exception,), {"__module__": module})
+    made = kind.__new__(kind, report.message)
+    Exception.__init__(made, report.message)
     return made
