@@ -164,9 +164,10 @@ def error_of(report: Report, task: Task) -> Exception:
     if report.lost is not None:
         return InputLostError(task.entries[report.lost])
     module, name = report.error
+    kind: type[Exception] = type(name, (Exception,), {"__module__": module})
     known = getattr(import_module(module), name, None) if module in _KNOWN else None
-    is_known = isinstance(known, type) and issubclass(known, Exception)
-    kind: type[Exception] = known if is_known else type(name, (Exception,), {"__module__": module})
+    if isinstance(known, type) and issubclass(known, Exception):
+        kind = known
     made = kind.__new__(kind, report.message)
     Exception.__init__(made, report.message)
     return made
