@@ -1,7 +1,7 @@
 """The match cuts of titles: pairs from the store, cut to what an editor asks for, with what was said of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -94,17 +94,13 @@ def match(engine: Engine, ask: MatchAsk, listener: Listener = silent) -> MatchCu
         AlgorithmNotFoundError: The flavour is not there.
         ComputeError: The pairs, or one of their inputs, cannot be computed.
     """
-    _check(ask)
-    algorithm = algorithm_of(engine.registry, ask.flavour)
-    settings = with_filters(engine.registry, algorithm, ask.filters, ask.settings, ask.use)
+    pairs, depth = pairs_ask(engine, ask)
     said = engine.store.catalog.verdicts(ask.assets)
-    depth = depth_of(engine.registry, algorithm, settings, ask.use)
     wanted = max(depth, ask.top)
     while True:
         if wanted > depth:
-            settings = {name: value for name, value in settings.items() if name != "depth"}
-            settings = with_filters(engine.registry, algorithm, {"depth": wanted}, settings, ask.use)
-        feature = engine.get(Ask(algorithm, ask.assets, None, settings, ask.use), listener)
+            pairs = _deeper(engine, pairs, wanted)
+        feature = engine.get(pairs, listener)
         chosen = _chosen(feature, ask, said)
         # Those that were rejected take places in the list; only as many more are looked at as there can be.
         most = ask.top + len(said)
@@ -119,6 +115,37 @@ def match(engine: Engine, ask: MatchAsk, listener: Listener = silent) -> MatchCu
     titles = _titles(engine, ask.assets, listener)
     cuts = tuple(_cut(rank, row, verdict, titles, ask) for rank, (row, verdict) in enumerate(chosen, start=1))
     return MatchCuts(ask, feature, titles, cuts)
+
+
+def pairs_ask(engine: Engine, ask: MatchAsk) -> tuple[Ask, int]:
+    """The ask for the stored list of pairs that the cuts are a part of, and how many pairs that lists at most.
+
+    Raises:
+        UsageError: What is asked for cannot be meant.
+        AlgorithmNotFoundError: The flavour is not there.
+    """
+    _check(ask)
+    algorithm = algorithm_of(engine.registry, ask.flavour)
+    settings = with_filters(engine.registry, algorithm, ask.filters, ask.settings, ask.use)
+    depth = depth_of(engine.registry, algorithm, settings, ask.use)
+    return Ask(algorithm, ask.assets, None, settings, ask.use), depth
+
+
+def cuts_in(
+    feature: Feature, ask: MatchAsk, said: Sequence[Verdict], titles: Mapping[str, Title], *, after: int = 0
+) -> tuple[Cut, ...]:
+    """The cuts of a list of pairs that is there: those behind the first `after` of them, as many as are asked for."""
+    wider = replace(ask, top=after + ask.top)
+    chosen = _chosen(feature, wider, said)[after:]
+    numbered = enumerate(chosen, start=after + 1)
+    return tuple(_cut(rank, row, verdict, titles, ask) for rank, (row, verdict) in numbered)
+
+
+def _deeper(engine: Engine, pairs: Ask, depth: int) -> Ask:
+    """The ask for a list of so many pairs."""
+    settings = {name: value for name, value in pairs.settings.items() if name != "depth"}
+    deep = with_filters(engine.registry, pairs.algorithm, {"depth": depth}, settings, pairs.use)
+    return Ask(pairs.algorithm, pairs.assets, None, deep, pairs.use)
 
 
 def _check(ask: MatchAsk) -> None:

@@ -185,6 +185,10 @@ class Engine:
         """
         return self._values.read(trace.value.sha256).typed(result_type)
 
+    def stored_feature(self, ask: Ask, trace: Trace) -> Feature:
+        """What is committed as the answer to an ask; computes nothing, and raises as `value_of`."""
+        return self._feature(self.closure(ask), trace)
+
     def _feature(self, closure: Closure, trace: Trace, **how: object) -> Feature:
         result_type = closure.nodes[closure.asked].algorithm.result
         value = self._values.read(trace.value.sha256)

@@ -1,7 +1,11 @@
-"""Jobs by the names that people give them."""
+"""Jobs by the names that people give them, and those that failed, once more."""
 
+from collections.abc import Sequence
+
+from amber.engine.claims import JOBS
 from amber.errors import JobNotFoundError
 from amber.store.jobs import Job, JobCatalog
+from amber.store.protocol import Store
 
 
 def find_job(catalog: JobCatalog, name: str) -> Job:
@@ -20,3 +24,15 @@ def find_job(catalog: JobCatalog, name: str) -> Job:
     if found:
         raise JobNotFoundError(f"several jobs begin with {name!r}; say more digits")
     raise JobNotFoundError(f"there is no job {name!r}; `amber jobs --all` lists those that are known")
+
+
+def ask_again(store: Store, failed: Sequence[Job], asker: str) -> int:
+    """Ask for what failed jobs were asked for, after their failures were forgotten, and tell the workers; how many there were.
+
+    What an embedded ask wanted is not asked for, as no worker may take it.
+    """
+    wanted = [job.as_asked() for job in failed if job.closure]
+    if wanted:
+        store.catalog.ask_jobs(wanted, asker)
+        store.wakeups.publish(JOBS)
+    return len(wanted)

@@ -53,7 +53,7 @@ async def post_invalidate(
             where=body.where or None,
             with_dependants=body.with_dependants,
             reason=body.reason or "",
-            who=_who(caller),
+            who=who_of(caller),
         )
 
     def check(plan_id: str) -> None:
@@ -76,7 +76,7 @@ async def post_restore(
 
     def undone() -> KeptPlan:
         _check_covers(service, body.plan_id, algorithm, version)
-        return undo_plan(service.amber.store, body.plan_id, who=_who(caller))
+        return undo_plan(service.amber.store, body.plan_id, who=who_of(caller))
 
     return _json(plan_document(await service.run(undone)))
 
@@ -94,7 +94,7 @@ async def post_forget(request: Request, service: TheService, caller: Admin, asse
 
     def planned() -> KeptPlan:
         return plan_forget(
-            store, named_asset(service, asset).asset, reason=body.reason or "", who=_who(caller)
+            store, named_asset(service, asset).asset, reason=body.reason or "", who=who_of(caller)
         )
 
     def check(plan_id: str) -> None:
@@ -149,7 +149,7 @@ async def _plan_or_apply(
 
     def applied(plan_id: str) -> KeptPlan:
         check(plan_id)
-        return apply_plan(service.amber.store, plan_id, action=action, who=_who(caller)).plan
+        return apply_plan(service.amber.store, plan_id, action=action, who=who_of(caller)).plan
 
     plan_id = body.plan_id
     plan = await service.run(planned if plan_id is None else lambda: applied(plan_id))
@@ -168,7 +168,7 @@ def _check_covers(service: Service, plan_id: str, algorithm: str, version: str) 
         raise PlanStateError(f"plan {plan_id} disowns nothing of {'@'.join(target)}")
 
 
-def _who(caller: Caller) -> str:
+def who_of(caller: Caller) -> str:
     """By whom, for the audit."""
     return f"token {caller.name}" if caller.name != "anonymous" else "anonymous over HTTP"
 

@@ -36,6 +36,8 @@ from amber.service.auth import Guard, OpenGuard, TokenGuard
 from amber.service.context import INGEST_THREADS, MEDIA_THREADS, STORE_THREADS, Service
 from amber.service.front import Front
 from amber.service.hub import JobHub
+from amber.service.pages import algorithms as algorithm_pages
+from amber.service.pages import cuts, films, library, sign_in, words, work
 from amber.service.representations import Representations
 from amber.settings import Settings
 
@@ -76,6 +78,8 @@ def make_routes(amber: Amber, settings: Settings) -> FastAPI:
     )
     for room in (*rooms, admin, metrics, health):
         app.include_router(room.router)
+    for pages in (sign_in, library, films, cuts, words, algorithm_pages, work):
+        app.include_router(pages.router)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

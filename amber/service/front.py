@@ -36,6 +36,7 @@ from amber.service.representations import (
     choose_format,
     is_same,
 )
+from amber.service.sessions import check_sender, with_session
 from amber.service.tracing import span
 from amber.store.protocol import Trace
 
@@ -107,11 +108,13 @@ class Front:
             return
         began = time.perf_counter()
         headers = dict(scope["headers"])
+        if b"cookie" in headers and not self._is_open_to_all and b"authorization" not in headers:
+            scope = with_session(scope, headers)
         given = headers.get(b"x-request-id", b"")
         told = _Told(given.decode() if _REQUEST_ID.match(given) else next(self._ids))
         self._open += 1
         try:
-            refused = self._refused(scope["method"], headers)
+            refused = self._refused(scope, headers)
             if refused is not None:
                 await _refuse(refused, scope, receive, _noting(send, told))
             elif not await self._warm(scope, headers, send, told):
@@ -120,15 +123,19 @@ class Front:
             self._open -= 1
             self._note(scope, told, time.perf_counter() - began)
 
-    def _refused(self, method: str, headers: dict[bytes, bytes]) -> Exception | None:
+    def _refused(self, scope: Scope, headers: dict[bytes, bytes]) -> Exception | None:
         """Why a request is not looked at any further, if it is not."""
         if self._open > self._service.settings.request_limit:
             return BusyError(f"{self._open} requests are in hand; the service takes so many at once")
         host = headers.get(b"host", b"localhost")
-        if not self._is_open_to_all or (host in self._local_hosts and b"origin" not in headers):
+        if self._is_open_to_all and host in self._local_hosts and b"origin" not in headers:
             return None
         try:
-            check_site(method, host.decode("latin-1"), headers.get(b"origin", b"").decode("latin-1"))
+            if not self._is_open_to_all:
+                check_sender(scope, headers)
+                return None
+            origin = headers.get(b"origin", b"").decode("latin-1")
+            check_site(scope["method"], host.decode("latin-1"), origin)
         except RefusedError as error:
             return error
         if len(self._local_hosts) < _MOST_HOSTS:

@@ -47,6 +47,7 @@ SCOPES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/media/{asset}/video.mp4"): "read",
     ("GET", "/v1/media/{asset}/frames/{index}.jpg"): "read",
     ("GET", "/v1/media/{asset}/clip.mp4"): "read",
+    ("GET", "/v1/media/{asset}/cuts/{other}.mp4"): "read",
     ("POST", "/v1/admin/algorithms/{algorithm}/versions/{version}/invalidate"): "admin",
     ("POST", "/v1/admin/algorithms/{algorithm}/versions/{version}/restore"): "admin",
     ("POST", "/v1/admin/assets/{asset}/forget"): "admin",
