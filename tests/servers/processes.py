@@ -100,6 +100,11 @@ class Process:
         """What it has said so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    @property
+    def pid(self) -> int | None:
+        """Its number; None where it does not run."""
+        return int(self._pid.read_text()) if self._pid.exists() else None
+
     def start(self) -> None:
         """Start it, and wait until it is ready.
 

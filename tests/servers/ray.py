@@ -5,8 +5,9 @@ import secrets
 import socket
 import sysconfig
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ VARIABLES = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DISABLE_IMPORT_WARNING": "1",
+    # A machine that says nothing for some seconds is lost, rather than for half a minute.
+    "RAY_health_check_initial_delay_ms": "500",
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_timeout_ms": "3000",
+    "RAY_health_check_failure_threshold": "4",
 }
 
 
@@ -32,10 +37,17 @@ class RayCluster:
     Args:
         port: Of 127.0.0.1, of its head.
         token: Whoever has it may use the cluster.
+        client_port: For those outside of it.
     """
 
     port: int
     token: str
+    client_port: int
+
+    @classmethod
+    def new(cls) -> "RayCluster":
+        """One that is still to be started."""
+        return cls(free_port(), secrets.token_hex(32), free_port())
 
     @property
     def address(self) -> str:
@@ -48,27 +60,43 @@ class RayCluster:
         return {**VARIABLES, "RAY_AUTH_TOKEN": self.token}
 
 
-def head(folder: Path, port: int, token: str, *, cpus: int = 2, gpus: int = 0) -> Process:
+def head(folder: Path, cluster: RayCluster, *, cpus: int = 2, gpus: int = 0) -> Process:
     """The first node of a cluster, not started yet, with its log in a folder."""
-    place = Path(tempfile.mkdtemp(prefix="amber-ray-"))
-    words = [
-        "--head",
-        f"--port={port}",
-        f"--ray-client-server-port={free_port()}",
-        "--include-dashboard=false",
-    ]
-    return _node(folder, place, token, words, cpus, gpus, lambda: _listens(port))
+    words = ["--head", f"--port={cluster.port}", f"--ray-client-server-port={cluster.client_port}"]
+    words += ["--include-dashboard=false", f"--num-cpus={cpus}", f"--num-gpus={gpus}"]
+    return _node(folder, cluster, "127.0.0.1", words, lambda: _listens(cluster.port))
+
+
+def further(folder: Path, cluster: RayCluster, number: int, *, cpus: int = 2, gpus: int = 0) -> Process:
+    """Another node of it, on an address of its own; it joins when it has started."""
+    words = [f"--address={cluster.address}", f"--num-cpus={cpus}", f"--num-gpus={gpus}"]
+    return _node(folder, cluster, f"127.0.0.{1 + number}", words, lambda: True)
 
 
 def _node(
-    folder: Path, place: Path, token: str, words: list[str], cpus: int, gpus: int, is_ready: Any
+    folder: Path, cluster: RayCluster, host: str, words: list[str], is_ready: Callable[[], bool]
 ) -> Process:
-    os.environ.update(VARIABLES | {"RAY_AUTH_TOKEN": token})
+    os.environ.update(cluster.variables)
+    place = Path(tempfile.mkdtemp(prefix="amber-ray-"))
     program = Path(sysconfig.get_path("scripts")) / "ray"
-    command: list[object] = [program, "start", "--block", "--node-ip-address=127.0.0.1", *words]
-    command += [f"--num-cpus={cpus}", f"--num-gpus={gpus}", f"--object-store-memory={OBJECTS_BYTES}"]
-    command += [f"--temp-dir={place}", "--include-log-monitor=false", "--disable-usage-stats"]
+    command: list[object] = [program, "start", "--block", f"--node-ip-address={host}", *words]
+    command += [f"--object-store-memory={OBJECTS_BYTES}", f"--temp-dir={place}"]
+    command += ["--include-log-monitor=false", "--disable-usage-stats"]
     return Process(command, folder, is_ready=is_ready, leftovers=[place])
+
+
+def members(process: int) -> list[int]:
+    """A process and all that descend from it."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found = [process]
+    for one in found:
+        found += children.get(one, [])
+    return found
 
 
 def _listens(port: int) -> bool:
@@ -80,10 +108,10 @@ def _listens(port: int) -> bool:
 
 
 def _start(folder: Path) -> tuple[Process, dict[str, Any]]:
-    port, token = free_port(), secrets.token_hex(32)
-    process = head(folder, port, token)
+    cluster = RayCluster.new()
+    process = head(folder, cluster)
     process.start()
-    return process, {"port": port, "token": token}
+    return process, asdict(cluster)
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from amber.engine.executors.admission import Resources
+from amber.engine.executors.holders import RETRIES, Holders
 from amber.engine.executors.node import Board, compute_all
 from amber.engine.executors.wire import Commission, Deployment, Report
 from amber.errors import ClusterUnavailableError, ConfigurationError, MachineLostError
 
-#: How often Ray computes again what was on a process or machine that was lost.
-RETRIES = 5
 #: How long the cluster may take to answer a question about itself.
 ANSWER_SECONDS = 20.0
 #: How long its head may take to take a connection.
@@ -126,17 +125,17 @@ class Cluster:
         Raises:
             ClusterUnavailableError: The cluster cannot be reached.
         """
+        ray = self.ray
         try:
-            reference = self._compute.options(
-                num_cpus=wants.cpus,
-                num_gpus=wants.gpus,
-                memory=wants.memory_bytes or None,
-                max_retries=RETRIES,
-                name=f"amber {sent[0].name}",
-            ).remote(self._deployment, list(sent), self._board)
+            if wants.gpus:
+                holders = self._holders
+                reference, holder = holders.submit(sent, wants, self._board)
+                return Running(ray, reference, lambda: holders.done(holder))
+            options = {"num_cpus": wants.cpus, "memory": wants.memory_bytes or None, "max_retries": RETRIES}
+            asked = self._compute.options(**options, name=f"amber {sent[0].name}")
+            return Running(ray, asked.remote(self._deployment, list(sent), self._board))
         except Exception as error:
             raise self._lost(error) from error
-        return Running(self.ray, reference)
 
     def told(self) -> dict[str, tuple[int, int, str]]:
         """How far steps are, as far as that was told since the last look; nothing where that cannot be known now."""
@@ -156,16 +155,24 @@ class Cluster:
     def _board(self) -> Any:
         return self.ray.remote(Board).options(num_cpus=0, max_restarts=-1).remote()
 
+    @cached_property
+    def _holders(self) -> Holders:
+        return Holders(self.ray, self._deployment, _is_cancelled)
+
     def close(self) -> None:
         """Let go of what was started there."""
-        board = self.__dict__.pop("_board", None)
-        if board is not None and _connected:
-            self.ray.kill(board)
+        board, holders = (self.__dict__.pop(name, None) for name in ("_board", "_holders"))
+        if _connected:
+            with suppress(Exception):  # what cannot be reached need not be ended
+                if holders is not None:
+                    holders.close()
+                if board is not None:
+                    self.ray.kill(board)
 
     def _lost(self, error: Exception) -> ClusterUnavailableError:
         if isinstance(error, ClusterUnavailableError):
             return error
-        for name in ("_board", "_compute"):  # of a connection that is no more
+        for name in ("_board", "_compute", "_holders"):  # of a connection that is no more
             self.__dict__.pop(name, None)
         disconnect()
         return ClusterUnavailableError(f"the cluster {self._address} is lost: {_first_line(error)}")
@@ -177,16 +184,22 @@ class Running:
     Args:
         ray: Ray, connected.
         reference: Names what will come of them.
+        ended: Called once they have ended.
     """
 
-    def __init__(self, ray: Any, reference: Any) -> None:
+    def __init__(self, ray: Any, reference: Any, ended: Callable[[], None] = lambda: None) -> None:
         self._ray = ray
         self._reference = reference
+        self._ended = ended
 
     def when_done(self, call: Callable[[], None]) -> None:
         """Call when there is a result, or an error, from a thread of Ray's."""
         future: Future[Any] = self._reference.future()
         future.add_done_callback(lambda _: call())
+
+    def end(self) -> None:
+        """Note that they have ended."""
+        self._ended()
 
     def reports(self) -> list[Report]:
         """What became of the steps.
@@ -216,10 +229,19 @@ class Running:
 
 
 def _compute_in_process(deployment: Deployment, sent: Sequence[Commission], board: Any) -> list[Report]:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a step that declares no accelerator has none
+
     def tell(name: str, done: int, total: int, unit: str) -> None:
         board.tell.remote(name, done, total, unit)
 
     return compute_all(deployment, sent, tell)
+
+
+def _is_cancelled() -> bool:
+    """Whether the step at hand of this process of the cluster is not wanted any more."""
+    import ray
+
+    return bool(ray.get_runtime_context().is_canceled())
 
 
 def _first_line(error: BaseException) -> str:

@@ -275,6 +275,7 @@ class _Batches:
                     one.future.set_exception(error)
             else:
                 self._settle(batch, reports)
+            batch.running.end()
             with self._lock:
                 self._small_at_work -= batch.is_small
                 self._send_small()
