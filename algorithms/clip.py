@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from algorithms.middle_frames import SIDE, Picture
-from algorithms.pinned_threads import batched, side_by_side
+from algorithms.pinned_threads import batched, torch_side_by_side
 
 #: Pictures in one call of the network; the last batch is filled up, so every call has one shape.
 _BATCH = 4
@@ -52,7 +52,9 @@ class Clip:
         """The vectors of square RGB pictures, in order, each of length 1."""
         width = int(self.network.visual.output_dim)
         batches = batched(pictures, _BATCH)
-        return np.concatenate([np.zeros((0, width), np.float32), *side_by_side(self._of_batch, batches)])
+        return np.concatenate(
+            [np.zeros((0, width), np.float32), *torch_side_by_side(self._of_batch, batches)]
+        )
 
     def text(self, text: str) -> Float32[np.ndarray, " width"]:
         """The vector of a sentence, of length 1; what is longer than the network reads is cut off."""

@@ -35,7 +35,7 @@ class People:
     score: Float32[np.ndarray, " person"]
 
 
-@algorithm(version="1", cpus=2, libraries=("torch", "opencv-python-headless", "av"))
+@algorithm(version="1", cpus=2, libraries=("onnxruntime", "opencv-python-headless", "av"))
 def people(
     film: Standard,
     shots: Shots,

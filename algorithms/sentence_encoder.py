@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from algorithms.onnx_graph import session
 from algorithms.wordpiece import WordPieces
 
 #: Numbers of one vector.
@@ -22,11 +23,7 @@ class MiniLm:
     @classmethod
     def open(cls, path: Path) -> "MiniLm":
         """The network in an ONNX file."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        return cls(onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
+        return cls(session(str(path)))
 
     def vector(self, pieces: list[int]) -> Float32[np.ndarray, " 384"]:
         """The mean over the pieces of one text, scaled to length 1.

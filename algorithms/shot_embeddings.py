@@ -8,13 +8,16 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from algorithms.efficientnet_lite import BATCH, EfficientNetLite0
+from algorithms.efficientnet_lite import EfficientNetLite0
 from algorithms.middle_frames import Picture, middle_frames, middle_pictures
-from algorithms.pinned_threads import batched, side_by_side
+from algorithms.pinned_threads import side_by_side
 from algorithms.shots import Shots
 from algorithms.standard import Standard
 from amber.algorithm import algorithm, result
 from amber.weights import Weights
+
+#: Numbers of one vector.
+WIDTH = 1280
 
 Vectors = Float32[np.ndarray, "n 1280"]
 
@@ -41,28 +44,25 @@ class Encoder:
     @classmethod
     def open(cls, path: Path) -> "Encoder":
         """The encoder with the weights in `path`, a PyTorch state dictionary of EfficientNet-Lite0."""
-        return cls(EfficientNetLite0.load(path))
+        return cls(EfficientNetLite0.open(path))
 
     def encode(self, pictures: Iterable[Picture]) -> Vectors:
         """The vectors of square RGB pictures, in order; the same whatever pictures stand beside them.
 
         Pictures are taken as the network gets to them, so they may come from a decoder.
         """
-        batches = batched(pictures, BATCH)
-        return np.concatenate([np.zeros((0, 1280), np.float32), *side_by_side(self._encode_batch, batches)])
-
-    def _encode_batch(self, pictures: list[Picture]) -> Vectors:
-        return unit_rows(self.network.of_pictures(pictures).numpy())
+        features = list(side_by_side(self.network.features, pictures))
+        return unit_rows(np.stack(features) if features else np.zeros((0, WIDTH), np.float32))
 
 
-@algorithm(version="1", cpus=2, libraries=("torch", "opencv-python-headless", "av"))
+@algorithm(version="1", cpus=2, libraries=("onnxruntime", "opencv-python-headless", "av"))
 def shot_embeddings(
     film: Standard, shots: Shots, encoder: Annotated[Encoder, Weights("efficientnet-lite0")]
 ) -> ShotEmbeddings:
     """Embed the middle frame of each shot.
 
     The frame is read from the scan proxy, without black bars, and squeezed whole to 224 x 224 by averaging areas.
-    Pictures go through the network in padded batches of one shape, each by one thread,
+    Pictures go through the network one by one, each in one thread,
     so the same frame has the same bytes in every film, at every place.
 
     Source: EfficientNet-Lite0 trained on ImageNet (Tan and Le, ICML 2019), its features before the classifier;

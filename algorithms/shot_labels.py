@@ -3,22 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from algorithms.efficientnet_lite import BATCH, EfficientNetLite0
+from algorithms.efficientnet_lite import EfficientNetLite0
 from algorithms.label_names import LabelNames
 from algorithms.middle_frames import Picture, middle_frames, middle_pictures
-from algorithms.pinned_threads import batched, side_by_side
+from algorithms.pinned_threads import side_by_side
 from algorithms.shots import Shots
 from algorithms.standard import Standard
 from amber.algorithm import algorithm, result
 from amber.weights import Weights
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 #: Labels of a shot.
 PER_SHOT = 10
@@ -46,32 +43,22 @@ class ShotLabels:
 
 @dataclass(frozen=True)
 class Classifier:
-    """EfficientNet-Lite0 with its last layer, which tells ImageNet's 1,000 labels apart."""
+    """Tells ImageNet's 1,000 labels apart."""
 
     network: EfficientNetLite0
-    weight: "Tensor"
-    bias: "Tensor"
 
     @classmethod
     def open(cls, path: Path) -> "Classifier":
         """The classifier with the weights in `path`, a PyTorch state dictionary of EfficientNet-Lite0."""
-        import torch
-
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return cls(EfficientNetLite0.load(path), state["_fc.weight"], state["_fc.bias"])
+        return cls(EfficientNetLite0.open(path))
 
     def chances(self, pictures: Iterable[Picture]) -> Chances:
         """The probability of each label, of square RGB pictures in order."""
-        batches = batched(pictures, BATCH)
-        return np.concatenate([np.zeros((0, 1000), np.float32), *side_by_side(self._of_batch, batches)])
-
-    def _of_batch(self, pictures: list[Picture]) -> Chances:
-        features = self.network.of_pictures(pictures)
-        chances: Chances = (features @ self.weight.T + self.bias).softmax(dim=1).numpy()
-        return chances
+        rows = list(side_by_side(self.network.chances, pictures))
+        return np.stack(rows) if rows else np.zeros((0, 1000), np.float32)
 
 
-@algorithm(version="1", cpus=2, libraries=("torch", "opencv-python-headless", "av"))
+@algorithm(version="1", cpus=2, libraries=("onnxruntime", "opencv-python-headless", "av"))
 def shot_labels(
     film: Standard,
     shots: Shots,

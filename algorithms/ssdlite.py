@@ -4,16 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 
-from algorithms.same_convolution import SameConvolution
+from algorithms.onnx_graph import Graph, Network
 from algorithms.tensorflow_graph import constants
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Constants = Mapping[str, Float32[np.ndarray, "..."]]
 #: Top, left, bottom, right, as fractions of the picture.
@@ -27,6 +23,8 @@ _BATCH_NORM_EPSILON = 1e-3
 _NETWORK = "FeatureExtractor/MobilenetV2"
 #: Of the 17 blocks, those that halve the picture, and the one whose widened features are the finest that are looked at.
 _BLOCKS, _HALVING, _FINEST = 17, (1, 3, 6, 13), 13
+#: The blocks whose input, as large and as wide as their output, is added to it.
+_ADDED = (2, 4, 5, 7, 8, 9, 11, 12, 14, 15)
 #: The layers after the blocks: the width within, and the width that is looked at.
 _EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 128))
 #: Sides of the maps that are looked at, and the sizes of the boxes that are expected there, relative to the picture.
@@ -38,69 +36,20 @@ _PLACE, _SIZE = 10.0, 5.0
 
 
 @dataclass(frozen=True)
-class _Head:
-    """What tells boxes, or scores, from a map."""
-
-    filter: SameConvolution
-    predict: SameConvolution
-
-    def __call__(self, x: "Tensor", numbers: int) -> "Tensor":
-        """So many numbers for each box that is expected, shape (n, boxes, numbers)."""
-        return self.predict(self.filter(x)).permute(0, 2, 3, 1).reshape(len(x), -1, numbers)
-
-
-@dataclass(frozen=True)
 class SsdLite:
     """The network from square RGB pictures to people's boxes."""
 
-    stem: SameConvolution
-    blocks: tuple[tuple[SameConvolution, ...], ...]
-    top: SameConvolution
-    extras: tuple[tuple[SameConvolution, ...], ...]
-    box_heads: tuple[_Head, ...]
-    score_heads: tuple[_Head, ...]
+    network: Network
 
     @classmethod
     def open(cls, path: Path) -> "SsdLite":
-        """The network with the constants of a frozen graph, on the GPU if there is one.
+        """The network with the constants of a frozen graph.
 
         Raises:
             KeyError: The graph lacks a constant of the network.
             ValueError: The file is no graph.
         """
-        graph = constants(path)
-        blocks = []
-        for number in range(_BLOCKS):
-            name = f"{_NETWORK}/expanded_conv{f'_{number}' if number else ''}"
-            stride = 2 if number in _HALVING else 1
-            widen = (_convolution(graph, f"{name}/expand"),) if number else ()
-            blocks.append(
-                (
-                    *widen,
-                    _depthwise(graph, f"{name}/depthwise", stride),
-                    _convolution(graph, f"{name}/project", is_clipped=False),
-                )
-            )
-        extras = [
-            (
-                _convolution(graph, f"{_NETWORK}/layer_19_1_Conv2d_{number}_1x1_{within}"),
-                _depthwise(graph, f"{_NETWORK}/layer_19_2_Conv2d_{number}_3x3_s2_{seen}_depthwise", 2),
-                _convolution(graph, f"{_NETWORK}/layer_19_2_Conv2d_{number}_3x3_s2_{seen}"),
-            )
-            for number, (within, seen) in enumerate(_EXTRAS, start=2)
-        ]
-        return cls(
-            stem=_convolution(graph, f"{_NETWORK}/Conv", stride=2),
-            blocks=tuple(blocks),
-            top=_convolution(graph, f"{_NETWORK}/Conv_1"),
-            extras=tuple(extras),
-            box_heads=tuple(
-                _head(graph, f"BoxPredictor_{level}/BoxEncodingPredictor") for level in range(len(_MAPS))
-            ),
-            score_heads=tuple(
-                _head(graph, f"BoxPredictor_{level}/ClassPredictor") for level in range(len(_MAPS))
-            ),
-        )
+        return cls(Network(onnx_file(path)))
 
     def people(
         self, picture: UInt8[np.ndarray, "300 300 3"], min_score: float
@@ -116,34 +65,93 @@ class SsdLite:
         self, picture: UInt8[np.ndarray, "300 300 3"]
     ) -> tuple[Float64[np.ndarray, "anchor 4"], Float64[np.ndarray, " anchor"]]:
         """For each box that is expected, how far it is off, and the score that it holds a person."""
-        import torch
+        scaled = picture.transpose(2, 0, 1)[None].astype(np.float32, order="C") * np.float32(2 / 255) - 1
+        offsets, scores = self.network(scaled, "offsets", "scores")
+        return offsets[0].astype(np.float64), scores[0, :, 1].astype(np.float64)
 
-        device = self.stem.weight.device
-        with torch.inference_mode():
-            x = torch.from_numpy(picture).to(device).permute(2, 0, 1)[None].float() * (2 / 255) - 1
-            maps = self._maps(x.contiguous(memory_format=torch.channels_last))
-            offsets = torch.cat([head(m, 4) for head, m in zip(self.box_heads, maps, strict=True)], dim=1)
-            logits = torch.cat([head(m, 2) for head, m in zip(self.score_heads, maps, strict=True)], dim=1)
-            scores = logits[0, :, 1].sigmoid()
-            return offsets[0].double().cpu().numpy(), scores.double().cpu().numpy()
 
-    def _maps(self, x: "Tensor") -> list["Tensor"]:
-        x = self.stem(x)
+def onnx_file(path: Path) -> bytes:
+    """The network with these constants, as an ONNX file; raises as `SsdLite.open`."""
+    return _Writer(Graph(), constants(path)).file()
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes the network's graph from the constants of another."""
+
+    graph: Graph
+    constants: Constants
+
+    def file(self) -> bytes:
+        offsets, scores = [], []
+        for level, x in enumerate(self._maps()):
+            offsets.append(self._head(x, f"BoxPredictor_{level}/BoxEncodingPredictor", 4))
+            scores.append(self._head(x, f"BoxPredictor_{level}/ClassPredictor", 2))
+        return self.graph.file(
+            (1, 3, SIDE, SIDE),
+            offsets=self.graph.node("Concat", *offsets, axis=1),
+            scores=self.graph.node("Sigmoid", self.graph.node("Concat", *scores, axis=1)),
+        )
+
+    def _maps(self) -> list[str]:
+        """What is looked at, from the finest map to the coarsest."""
+        x = self._convolution(self.graph.input, f"{_NETWORK}/Conv", stride=2)
         maps = []
-        for number, block in enumerate(self.blocks):
-            y = x
-            for convolution in block:
-                y = convolution(y)
-                if number == _FINEST and convolution is block[0]:
-                    maps.append(y.clone())
-            x = y + x if y.shape == x.shape else y
-        x = self.top(x)
-        maps.append(x)
-        for extra in self.extras:
-            for convolution in extra:
-                x = convolution(x)
-            maps.append(x)
+        for number in range(_BLOCKS):
+            name = f"{_NETWORK}/expanded_conv{f'_{number}' if number else ''}"
+            y = self._convolution(x, f"{name}/expand") if number else x
+            if number == _FINEST:
+                maps.append(y)
+            y = self._depthwise(y, f"{name}/depthwise", 2 if number in _HALVING else 1)
+            y = self._convolution(y, f"{name}/project", is_clipped=False)
+            x = self.graph.node("Add", y, x) if number in _ADDED else y
+        maps.append(self._convolution(x, f"{_NETWORK}/Conv_1"))
+        for number, (within, seen) in enumerate(_EXTRAS, start=2):
+            x = self._convolution(maps[-1], f"{_NETWORK}/layer_19_1_Conv2d_{number}_1x1_{within}")
+            halved = f"{_NETWORK}/layer_19_2_Conv2d_{number}_3x3_s2_{seen}"
+            maps.append(self._convolution(self._depthwise(x, f"{halved}_depthwise", 2), halved))
         return maps
+
+    def _head(self, x: str, name: str, numbers: int) -> str:
+        """So many numbers for each box that is expected on a map, shape (1, boxes, numbers)."""
+        graph = self.graph
+        weights, bias = self.constants[f"{name}/weights"], self.constants[f"{name}/biases"]
+        x = self._depthwise(x, f"{name}_depthwise", 1)
+        x = graph.convolution(x, weights.transpose(3, 2, 0, 1), bias, is_clipped=False)
+        rows = graph.node("Transpose", x, perm=[0, 2, 3, 1])
+        return graph.node("Reshape", rows, graph.constant(np.array([1, -1, numbers])))
+
+    def _convolution(self, x: str, name: str, *, stride: int = 1, is_clipped: bool = True) -> str:
+        weights = self.constants[f"{name}/weights"].transpose(3, 2, 0, 1)
+        return self._folded(x, name, weights, stride, is_clipped=is_clipped)
+
+    def _depthwise(self, x: str, name: str, stride: int) -> str:
+        weights = self.constants[f"{name}/depthwise_weights"].transpose(2, 3, 0, 1)
+        return self._folded(x, name, weights, stride, is_depthwise=True)
+
+    def _folded(
+        self,
+        x: str,
+        name: str,
+        weights: Float32[np.ndarray, "out in height width"],
+        stride: int,
+        *,
+        is_depthwise: bool = False,
+        is_clipped: bool = True,
+    ) -> str:
+        """A convolution with its batch normalisation folded in."""
+        of = self.constants
+        variance = of[f"{name}/BatchNorm/moving_variance"].astype(np.float64)
+        scale = of[f"{name}/BatchNorm/gamma"] / np.sqrt(variance + _BATCH_NORM_EPSILON)
+        bias = of[f"{name}/BatchNorm/beta"] - of[f"{name}/BatchNorm/moving_mean"] * scale
+        return self.graph.convolution(
+            x,
+            weights * scale[:, None, None, None],
+            bias,
+            stride=stride,
+            is_depthwise=is_depthwise,
+            is_clipped=is_clipped,
+        )
 
 
 @cache
@@ -185,45 +193,3 @@ def suppress(boxes: Boxes, scores: Float64[np.ndarray, " box"]) -> Int64[np.ndar
         shared = np.clip(height, 0, None) * np.clip(width, 0, None)
         waiting = rest[shared <= _SAME * (area[best] + area[rest] - shared)]
     return np.array(kept, dtype=np.int64)
-
-
-def _convolution(graph: Constants, name: str, *, stride: int = 1, is_clipped: bool = True) -> SameConvolution:
-    return _folded(graph, name, graph[f"{name}/weights"].transpose(3, 2, 0, 1), stride, is_clipped=is_clipped)
-
-
-def _depthwise(graph: Constants, name: str, stride: int) -> SameConvolution:
-    weights = graph[f"{name}/depthwise_weights"].transpose(2, 3, 0, 1)
-    return _folded(graph, name, weights, stride, is_depthwise=True)
-
-
-def _head(graph: Constants, name: str) -> _Head:
-    weights, bias = graph[f"{name}/weights"].transpose(3, 2, 0, 1), graph[f"{name}/biases"]
-    predict = SameConvolution(_tensor(weights), _tensor(bias), 1, is_depthwise=False, is_clipped=False)
-    return _Head(_depthwise(graph, f"{name}_depthwise", 1), predict)
-
-
-def _folded(
-    graph: Constants,
-    name: str,
-    weights: Float32[np.ndarray, "out in height width"],
-    stride: int,
-    *,
-    is_depthwise: bool = False,
-    is_clipped: bool = True,
-) -> SameConvolution:
-    """A convolution with its batch normalisation folded in."""
-    variance = graph[f"{name}/BatchNorm/moving_variance"].astype(np.float64)
-    scale = graph[f"{name}/BatchNorm/gamma"] / np.sqrt(variance + _BATCH_NORM_EPSILON)
-    bias = graph[f"{name}/BatchNorm/beta"] - graph[f"{name}/BatchNorm/moving_mean"] * scale
-    scaled = weights * scale[:, None, None, None]
-    return SameConvolution(
-        _tensor(scaled), _tensor(bias), stride, is_depthwise=is_depthwise, is_clipped=is_clipped
-    )
-
-
-def _tensor(values: np.ndarray) -> "Tensor":
-    import torch
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    made = torch.from_numpy(np.array(values, dtype=np.float32, order="C")).to(device)
-    return made.contiguous(memory_format=torch.channels_last) if made.ndim == 4 else made

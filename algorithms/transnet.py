@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from algorithms.pinned_threads import side_by_side
+from algorithms.pinned_threads import torch_side_by_side
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -132,7 +132,7 @@ class TransNet:
         """
         kept: list[Float32[np.ndarray, "frame 2"]] = [np.zeros((0, 2), np.float32)]
         batches = _batches(_windows(pictures), _BATCH[self.hidden[0].device.type])
-        for middles in side_by_side(self._middles, batches):
+        for middles in torch_side_by_side(self._middles, batches):
             kept += middles
         both = np.concatenate(kept)
         return Transitions(middle=both[:, 0].copy(), part=both[:, 1].copy())

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from jaxtyping import Float32, UInt8
+from onnx import numpy_helper
 from torch import Tensor, nn
+from torch.nn.functional import conv2d, linear, pad
 
-from algorithms.efficientnet_lite import BATCH, EfficientNetLite0
+from algorithms import efficientnet_lite, ssdlite
 from algorithms.middle_frames import squeeze
-from algorithms.ssdlite import SsdLite
+from algorithms.onnx_graph import session
 from algorithms.transnet import HEIGHT, WIDTH, TransNet
 from amber.weights import Weights, find_weights
 from benchmarks.measure import Answer, Runs
@@ -31,31 +34,57 @@ FITTED, COMPARED = 32, 32
 Run = Callable[[Tensor], Float32[np.ndarray, "n d"]]
 
 
-class Encoder(nn.Module):
-    """The encoder of `shot_embeddings`."""
+class Graph(nn.Module):
+    """A graph for ONNX Runtime, run by torch: as far as our networks go."""
 
-    def __init__(self, network: EfficientNetLite0) -> None:
+    def __init__(self, model: bytes, output: str) -> None:
         super().__init__()
-        self.network = network
+        graph = onnx.load_from_string(model).graph
+        self._output = output
+        self._nodes = [
+            (node.op_type, list(node.input), node.output[0], _attributes(node)) for node in graph.node
+        ]
+        for constant in graph.initializer:
+            self.register_buffer(constant.name, torch.from_numpy(numpy_helper.to_array(constant).copy()))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.network.stem(x)
-        for block in self.network.blocks:
-            x = block(x)
-        return self.network.head(x).mean(dim=(2, 3))
+        known = {"pictures": x, **dict(self.named_buffers())}
+        for operator, inputs, name, how in self._nodes:
+            known[name] = _OPERATORS[operator](*[known[one] for one in inputs], **how)
+            if name == self._output:
+                return known[name].flatten(1)
+        raise KeyError(self._output)
 
 
-class Boxes(nn.Module):
-    """The network of `people`."""
+def _attributes(node: Any) -> dict[str, Any]:
+    return {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
 
-    def __init__(self, network: SsdLite) -> None:
-        super().__init__()
-        self.network = network
 
-    def forward(self, x: Tensor) -> Tensor:
-        maps = self.network._maps(x)
-        heads = zip(self.network.score_heads, maps, strict=True)
-        return torch.cat([head(one, 2) for head, one in heads], dim=1).flatten(1)
+def _convolution(
+    x: Tensor, weight: Tensor, bias: Tensor, strides: list[int], auto_pad: bytes, group: int
+) -> Tensor:
+    assert auto_pad == b"SAME_UPPER"
+    size, stride = x.shape[-1], strides[0]
+    total = max((-(-size // stride) - 1) * stride + weight.shape[-1] - size, 0)
+    before, after = total // 2, total - total // 2
+    if before != after:  # conv2d itself pads both sides alike
+        x, before = pad(x, [before, after, before, after]), 0
+    return conv2d(x, weight, bias, stride, before, groups=group)
+
+
+_OPERATORS: dict[str, Callable[..., Tensor]] = {
+    "Add": torch.add,
+    "Clip": torch.clamp,
+    "Concat": lambda *xs, axis: torch.cat(xs, axis),
+    "Conv": _convolution,
+    "Gemm": lambda x, weight, bias, **_: linear(x, weight, bias),
+    "Identity": lambda x: x,
+    "ReduceMean": lambda x, axes, keepdims: x.mean(axes, keepdim=bool(keepdims)),
+    "Reshape": lambda x, shape: x.reshape(shape.tolist()),
+    "Sigmoid": torch.sigmoid,
+    "Softmax": lambda x: x.softmax(-1),
+    "Transpose": lambda x, perm: x.permute(perm),
+}
 
 
 class Cuts(nn.Module):
@@ -71,43 +100,55 @@ class Cuts(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A network and what it is fed with, a call each."""
+    """A network in torch and as an ONNX file, and what it is fed with, a call each."""
 
     name: str
-    module: Callable[[Any], nn.Module]
-    network: Any
+    #: In torch, with its weights laid out so.
+    module: Callable[[torch.memory_format], nn.Module]
+    #: As an ONNX file.
+    model: Callable[[], bytes]
+    #: What it is fed with, and what is compared, by their names in that file.
+    given: str
+    found: str
     inputs: list[Tensor]
 
 
 def subjects(film: Path) -> Iterator[Subject]:
-    """Every network that torch runs, with pictures of the film."""
+    """Every network of the default settings, with pictures of the film."""
     pictures = np.stack(list(_key_frames(film, FITTED + COMPARED)))
 
     def opened(name: str) -> Path:
         return find_weights(Weights(name), Path())
 
     square = (torch.from_numpy(squeeze(pictures).astype(np.float32)).permute(0, 3, 1, 2) - 127) / 128
-    yield Subject(
-        "encoder, 4 pictures",
-        Encoder,
-        EfficientNetLite0.load(opened("efficientnet-lite0")),
-        list(square.split(BATCH)),
-    )
+    encoder = efficientnet_lite.onnx_file(opened("efficientnet-lite0"))
+    yield _of_graph("encoder, 1 picture", encoder, "features", list(square.split(1)))
     large = torch.nn.functional.interpolate(
         torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2), (300, 300), mode="area"
     )
-    yield Subject(
-        "people, 1 picture",
-        Boxes,
-        SsdLite.open(opened("pedestrian-ssdlite")),
-        list((large * (2 / 255) - 1).split(1)),
-    )
+    people = ssdlite.onnx_file(opened("pedestrian-ssdlite"))
+    yield _of_graph("people, 1 picture", people, "scores", list((large * (2 / 255) - 1).split(1)))
     small = torch.nn.functional.interpolate(
         torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2), (HEIGHT, WIDTH), mode="area"
     )
     windows = small.to(torch.uint8).permute(0, 2, 3, 1)
     rows = [windows.roll(shift, 0).repeat(2, 1, 1, 1)[None, :100] for shift in range(0, 64, 8)]
-    yield Subject("cuts, 100 frames", Cuts, TransNet.open(opened("transnetv2")), rows)
+    cuts = TransNet.open(opened("transnetv2"))
+    yield Subject(
+        "cuts, 100 frames",
+        lambda layout: Cuts(_laid_out(cuts, layout)),
+        lambda: _exported(Cuts(cuts), rows[0]),
+        "x",
+        "found",
+        rows,
+    )
+
+
+def _of_graph(name: str, model: bytes, output: str, inputs: list[Tensor]) -> Subject:
+    def module(layout: torch.memory_format) -> nn.Module:
+        return Graph(model, output).to(memory_format=layout)
+
+    return Subject(name, module, lambda: model, "pictures", output, inputs)
 
 
 def measure(film: Path, rounds: int) -> Answer:
@@ -151,18 +192,15 @@ def measure(film: Path, rounds: int) -> Answer:
 
 
 def _as_it_is(subject: Subject) -> Run:
-    return _by_torch(
-        subject.module(_laid_out(subject.network, torch.contiguous_format)), torch.contiguous_format
-    )
+    return _by_torch(subject.module(torch.contiguous_format), torch.contiguous_format)
 
 
 def _channels_last(subject: Subject) -> Run:
-    return _by_torch(subject.module(_laid_out(subject.network, torch.channels_last)), torch.channels_last)
+    return _by_torch(subject.module(torch.channels_last), torch.channels_last)
 
 
 def _compiled(subject: Subject) -> Run:
-    module = subject.module(_laid_out(subject.network, torch.channels_last))
-    return _by_torch(torch.compile(module), torch.channels_last)
+    return _by_torch(torch.compile(subject.module(torch.channels_last)), torch.channels_last)
 
 
 def _by_torch(module: Any, layout: torch.memory_format) -> Run:
@@ -175,7 +213,7 @@ def _by_torch(module: Any, layout: torch.memory_format) -> Run:
 
 
 def _onnx(subject: Subject) -> Run:
-    return _session(_exported(subject))
+    return _session(subject.model(), subject)
 
 
 def _eight_bits(subject: Subject) -> Run:
@@ -190,11 +228,11 @@ def _eight_bits(subject: Subject) -> Run:
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             following = next(self._left, None)
-            return None if following is None else {"x": following.numpy()}
+            return None if following is None else {subject.given: following.contiguous().numpy()}
 
     with tempfile.TemporaryDirectory(prefix="amber-operators-") as folder:
         paths = [str(Path(folder) / name) for name in ("plain.onnx", "ready.onnx", "small.onnx")]
-        Path(paths[0]).write_bytes(_exported(subject))
+        Path(paths[0]).write_bytes(subject.model())
         quant_pre_process(paths[0], paths[1])
         quantize_static(
             paths[1],
@@ -204,28 +242,29 @@ def _eight_bits(subject: Subject) -> Run:
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
         )
-        return _session(Path(paths[2]).read_bytes())
+        return _session(Path(paths[2]).read_bytes(), subject)
 
 
-def _session(model: bytes) -> Run:
-    import onnxruntime
+def _session(model: bytes, subject: Subject) -> Run:
+    made = session(model)
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return lambda given: np.asarray(session.run(None, {"x": given.contiguous().numpy()})[0])
+    def run(given: Tensor) -> Float32[np.ndarray, "n d"]:
+        (found,) = made.run([subject.found], {subject.given: given.contiguous().numpy()})
+        return np.asarray(found).reshape(len(found), -1)
+
+    return run
 
 
-def _exported(subject: Subject) -> bytes:
-    module = subject.module(_laid_out(subject.network, torch.contiguous_format)).eval()
+def _exported(module: nn.Module, given: Tensor) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            module,
-            (subject.inputs[0].contiguous(),),
+            module.eval(),
+            (given.contiguous(),),
             buffer,
             input_names=["x"],
+            output_names=["found"],
             dynamo=False,
             opset_version=17,
         )

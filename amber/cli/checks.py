@@ -261,6 +261,7 @@ CHECKS: dict[str, Check] = {
     "PyAV": check_decoding,
     "OpenCV": _library("cv2", "opencv-python-headless"),
     "PySceneDetect": _library("scenedetect", "scenedetect-headless"),
+    "ONNX Runtime": _library("onnxruntime", "onnxruntime"),
     "torch": _library("torch", "torch"),
     "algorithms": check_algorithms,
     "weights": check_weights,

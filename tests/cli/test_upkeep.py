@@ -44,6 +44,7 @@ def test_doctor_is_content_with_this_machine(amber: Amber) -> None:
         "PyAV",
         "OpenCV",
         "PySceneDetect",
+        "ONNX Runtime",
         "torch",
         "algorithms",
         "weights",
