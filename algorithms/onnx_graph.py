@@ -59,12 +59,12 @@ class Graph:
         )
         return name
 
-    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """What an operator of ONNX makes of its inputs."""
         from onnx import helper
 
         name = f"node_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(operator, inputs, [name], **attributes))
+        self._nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
 
     def file(self, shape: Sequence[int], **outputs: str) -> bytes:

@@ -28,7 +28,7 @@ def test_a_warm_ask_loads_no_library_that_computes(
 
 def test_the_cold_job_loads_them_and_not_torch(amber: Command, clip: Path) -> None:
     loaded = _loaded(_with_imports_told(amber).run("get", "match_pairs", clip, "--json").err)
-    assert HEAVY - loaded == {"torch", "alembic"}
+    assert HEAVY - loaded == {"torch"}
 
 
 def _with_imports_told(amber: Command) -> Command:

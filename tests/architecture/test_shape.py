@@ -60,6 +60,11 @@ UNWANTED_IN_SOURCE = {
     "pickle": re.compile(r"^\s*(import|from) " + r"pickle\b|pickle\." + "load", re.MULTILINE),
     "an error passed over": re.compile(r"^[ \t]*except[^\n]*:\s*\n[ \t]*pass\b", re.MULTILINE),
 }
+#: Reads tensors with an unpickler that refuses every name but those of numbers (ADR 49), and has tests of that.
+WITH_AN_UNPICKLER = {
+    ROOT / "algorithms/state_dictionary.py",
+    ROOT / "tests/algorithms/test_state_dictionary.py",
+}
 UNWANTED_IN_TEXT = {
     "a registry's host": re.compile(
         "|".join(["py" + r"pi\.org", "python" + "hosted", r"registry\." + "npmjs", r"deb\." + "debian"])
@@ -72,7 +77,8 @@ UNWANTED_IN_TEXT = {
 
 @pytest.mark.parametrize("kind", UNWANTED_IN_SOURCE)
 def test_source_is_finished_and_plain(kind: str) -> None:
-    assert _found(UNWANTED_IN_SOURCE[kind], python_files()) == []
+    excepted = WITH_AN_UNPICKLER if kind == "pickle" else set()
+    assert _found(UNWANTED_IN_SOURCE[kind], sorted(set(python_files()) - excepted)) == []
 
 
 @pytest.mark.parametrize("kind", UNWANTED_IN_TEXT)
