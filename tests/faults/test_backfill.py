@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from amber.client import Amber
 from amber.settings import Settings
 from amber.store.backfills import Wish
@@ -59,6 +61,7 @@ def _library(home: Path, folder: Path) -> Sequence[str]:
         return [one.asset or "" for one in done[:POISONED]]
 
 
+@pytest.mark.soak
 def test_all_that_can_be_is_ready_and_the_rest_has_reasons(tmp_path: Path) -> None:
     home = tmp_path / "home"
     poisoned = _library(home, tmp_path / "clips")

@@ -139,6 +139,7 @@ def _computed(home: Path) -> int:
         return int(connection.execute("SELECT coalesce(sum(computed), 0) FROM making").fetchone()[0])
 
 
+@pytest.mark.soak
 def test_whatever_happens_the_wanted_features_exist_each_computed_once(tmp_path: Path) -> None:
     home, folder = tmp_path / "home", tmp_path / "in"
     folder.mkdir()
