@@ -5,7 +5,7 @@ import functools
 import inspect
 import math
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import (
     Annotated,
@@ -101,8 +101,8 @@ class Source:
 
     #: The asset hash.
     asset: str
-    #: Files that held the asset when they were last looked at, best first.
-    paths: tuple[Path, ...]
+    #: Files that held the asset when they were last looked at, best first; what lies elsewhere is fetched when it is taken.
+    paths: Sequence[Path]
     #: Called with a path that turned out to hold something else.
     mark_changed: Callable[[Path], None] = dataclasses.field(default=lambda path: None, repr=False)
     #: When its frames are shown, as recorded when it was first seen (docs/format.md); None if a rate says so.

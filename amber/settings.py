@@ -79,7 +79,8 @@ class Settings:
     auth: Literal["off", "token"] = "off"
     #: Folders that HTTP callers may name files of. `AMBER_MEDIA_ROOTS`, separated by colons.
     media_roots: tuple[Path, ...] = ()
-    #: What workers of this machine watch for new media: absolute paths of folders. `AMBER_WATCH`, separated by commas.
+    #: What workers watch for new media: absolute paths of folders of this machine, and `s3://bucket/prefix`, `gs://…`, `az://…`,
+    #: whose credentials come from the provider's own variables. `AMBER_WATCH`, separated by commas.
     watch: tuple[str, ...] = ()
     #: How many requests a second the service takes of one caller; 0: any number. `AMBER_RATE_LIMIT`.
     rate_limit: int = 0
@@ -226,9 +227,19 @@ def _watched(named: str | None, listed: list[Any]) -> tuple[str, ...]:
     texts = [text.strip() for text in named.split(",")] if named else listed
     _check_texts("watch", texts)
     for text in filter(None, texts):
-        if not text.startswith("/"):
-            raise ConfigurationError(f"AMBER_WATCH names absolute paths of folders; found {text!r}")
+        if not text.startswith("/") and not _is_place(text):
+            raise ConfigurationError(
+                "AMBER_WATCH names absolute paths of folders, and s3://bucket/prefix, gs://… or az://… without credentials "
+                f"or options; found {re.sub('//[^/@]*@', '//', text)!r}"
+            )
     return tuple(filter(None, texts))
+
+
+def _is_place(url: str) -> bool:
+    """Whether a URL names a place among objects, and nothing more than that."""
+    parts = urlsplit(url)
+    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    return parts.scheme in ("s3", "gs", "az") and bool(parts.netloc) and is_plain
 
 
 def _document(path: Path) -> dict[str, Any]:

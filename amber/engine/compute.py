@@ -9,12 +9,13 @@ from typing import Any
 
 from amber import codec
 from amber.algorithm import Each, File, Pair, Source
+from amber.engine.paths import Paths
 from amber.engine.scratch import scratch_folder
 from amber.engine.values import Values
 from amber.errors import BlobCorruptError, BlobMissingError
 from amber.keys import BLOCKS, SOURCE, Node, Step, StepInput, is_merge
 from amber.progress import Reporter, running
-from amber.store.protocol import UPLOADED, Blob, Blobs, Cost, Store
+from amber.store.protocol import Blob, Cost, Store
 from amber.weights import open_weights
 
 
@@ -81,23 +82,8 @@ def compute(task: Task, store: Store, values: Values, report: Reporter) -> Compu
 
 def source_of(store: Store, asset: str) -> Source:
     """The asset as an algorithm of this machine reads it."""
-    catalog = store.catalog
-    uris = {
-        path: at.uri for at in catalog.locations(asset) if (path := _local(at.uri, store.blobs)) is not None
-    }
-    return Source(
-        asset, tuple(uris), lambda path: catalog.mark_changed(uris[path]), catalog.frame_times(asset)
-    )
-
-
-def _local(uri: str, blobs: Blobs) -> Path | None:
-    """Where a location can be read on this machine; None for an upload whose bytes are lost."""
-    if not uri.startswith(UPLOADED):
-        return Path(uri)
-    try:
-        return blobs.local_path(uri.removeprefix(UPLOADED))
-    except (BlobMissingError, BlobCorruptError):
-        return None
+    paths = Paths(store, store.catalog.locations(asset))
+    return Source(asset, paths, paths.mark_changed, store.catalog.frame_times(asset))
 
 
 def _keep(file: File, store: Store, files: list[Blob]) -> File:

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+from amber.engine.scratch import scratch_folder
 from amber.errors import AmberError, CutOffError, StillChangingError, StoreUnavailableError, UsageError
+from amber.store.originals import Original
 from amber.store.protocol import UPLOADED, AssetRecord, Location, Store
 
 if TYPE_CHECKING:
@@ -151,6 +153,49 @@ def keep_upload(
         raise StoreUnavailableError(
             f"the upload {identity.file_digest[:12]} was collected as left over from an earlier one while it was recorded: send it again"
         )
+    return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
+
+
+def ingest_object(store: Store, original: Original) -> Ingested:
+    """Record the asset of an object and where it lies; one that looks as when it was last read is not fetched again.
+
+    Args:
+        store: Where it is recorded; reads the object.
+        original: As a listing showed it.
+
+    Raises:
+        BlobMissingError, StillChangingError: It is gone, or another one by now; nothing is recorded.
+        CutOffError: It is not all there; nothing is recorded.
+        jasper.errors.MediaError: It is no media file; nothing is recorded.
+        AmberError: It cannot be read, or the store cannot record it.
+    """
+    from jasper.errors import MediaError
+
+    url, path = original.url, Path(PurePosixPath(original.url))
+    assert store.originals is not None, "who lists objects can read them"
+    known = store.catalog.location(url)
+    if known is not None and (known.size_bytes, known.mtime_ns) == (
+        original.size_bytes,
+        original.modified_ns,
+    ):
+        record = store.catalog.asset(known.asset)
+        if record is not None and not known.changed:
+            return Ingested(path, "known", known.asset, partial=record.partial)
+
+    def check(identity: "Identity") -> None:
+        if identity.partial:
+            raise CutOffError(f"{url!r} is cut off; fetched, `amber ingest` takes it as it is")
+
+    with scratch_folder(store.scratch) as folder:
+        fetched = folder / f"original{path.suffix}"
+        digest = store.originals.fetch(original, fetched)
+        try:
+            identity, is_new = _record(store, fetched, path.stem, None, check)
+        except MediaError as error:
+            raise type(error)(str(error).replace(repr(str(fetched)), repr(url))) from error
+        assert identity.file_digest == digest, "what was fetched is what was read"
+        store.catalog.put_location(_location(identity, url, original.modified_ns))
+        store.originals.adopt(digest, fetched)
     return Ingested(path, "new" if is_new else "known", identity.asset, partial=identity.partial)
 
 

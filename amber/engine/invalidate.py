@@ -14,6 +14,7 @@ from amber.errors import (
 )
 from amber.registry import Registry
 from amber.store.collect import delete_unneeded
+from amber.store.originals import is_elsewhere
 from amber.store.protocol import Applied, Disowned, KeptPlan, PlanAction, Store
 
 #: Action → how a message names its plan, and the command that applies it.
@@ -134,7 +135,11 @@ def apply_plan(store: Store, plan_id: str, *, action: PlanAction, who: str | Non
         PlanDriftedError: What it covers is no longer what it said; says what.
     """
     _check_action(store, plan_id, action)
+    copied = _copied(store, store.catalog.plan(plan_id).assets or ()) if action == "forget" else ()
     applied = store.catalog.apply_plan(plan_id, who=who or person())
+    for digest in copied:
+        assert store.originals is not None, "whose copies they are"
+        store.originals.drop(digest)
     delete_unneeded(store, [blob.sha256 for blob in applied.blobs])
     return applied
 
@@ -154,6 +159,12 @@ def _check_action(store: Store, plan_id: str, action: PlanAction) -> None:
     if found != action:
         what, command = _ACTIONS[found]
         raise PlanStateError(f"plan {plan_id} is of {what}: `{command} --apply {plan_id}` applies it")
+
+
+def _copied(store: Store, assets: Sequence[str]) -> list[str]:
+    """Digests of originals of these assets that this machine may have copies of."""
+    located = [at for asset in assets for at in store.catalog.locations(asset) if store.originals is not None]
+    return [at.file_digest for at in located if is_elsewhere(at.uri)]
 
 
 def _said(reason: str) -> str:

@@ -1,27 +1,33 @@
-"""Watched sources: what is new in a folder is taken once it is whole; how it came there does not matter."""
+"""Watched sources: what is new in a folder or below a prefix is taken once it is whole; how it came there does not matter."""
 
 import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from amber.engine.backfill import dead_owners
-from amber.engine.ingest import fingerprint, ingest, media_files
+from amber.engine.ingest import MEDIA_SUFFIXES, Ingested, fingerprint, ingest, ingest_object, media_files
 from amber.engine.leases import owner_name
 from amber.engine.triggers import arrived
-from amber.errors import AmberError, ArrivalError, StillChangingError, StoreError
+from amber.errors import AmberError, BlobMissingError, StillChangingError, StoreError
 from amber.store.arrivals import Arrival
+from amber.store.originals import Original, is_elsewhere
+from amber.store.protocol import Store
 
 if TYPE_CHECKING:
     from amber.engine.engine import Engine
 
 #: A file that nobody has written, moved or touched for so long is whole, unless somebody still has it open for writing.
 SETTLE_SECONDS = 2.0
-#: Between two looks at a source.
-LOOK_SECONDS = 1.0
+#: Between two looks at a folder, and at an object store, which wants to be paid for each.
+LOOK_SECONDS, LIST_SECONDS = 1.0, 60.0
+#: The news that something has come; whoever hears of it looks at once.
+SOURCES = "sources"
 #: A process that does not look at a source for so long is replaced by another one of this machine.
 _WATCH_SECONDS = 30.0
 
@@ -31,6 +37,8 @@ class Watched(Protocol):
 
     #: What it is called; the same for all processes that see the same place.
     name: str
+    #: Between two looks at it, unless somebody tells that there is news.
+    every_seconds: float
 
     def look(self, taken: Callable[[Arrival], None]) -> int:
         """Take what is new; how many were read. Each is told when it is recorded.
@@ -40,7 +48,86 @@ class Watched(Protocol):
         """
 
 
-class WatchedFolder:
+class Shown(Protocol):
+    """One thing that a place shows."""
+
+    @property
+    def uri(self) -> str:
+        """Where it lies."""
+
+    def fingerprint(self) -> str:
+        """Tells whether it is still the one that was looked at."""
+
+    def is_whole(self) -> bool:
+        """Whether it may be read."""
+
+    def ingest(self) -> Ingested:
+        """Record it."""
+
+
+#: It is gone, or becoming another one: it is looked at again, if it is still there.
+_PASSING = (FileNotFoundError, BlobMissingError, StillChangingError)
+
+
+class _Place(ABC):
+    """Takes what a place shows, and forgets what it shows no more.
+
+    Args:
+        engine: Where it is recorded.
+        name: Of the place.
+        below: What the URIs of all that it shows begin with.
+    """
+
+    def __init__(self, engine: "Engine", name: str, below: str) -> None:
+        self.name = name
+        self._engine = engine
+        self._catalog = engine.store.catalog
+        self._below = below
+
+    @abstractmethod
+    def _shown(self) -> Iterator[Shown]:
+        """All that it shows."""
+
+    def _is_there(self) -> bool:
+        """Whether it is not away for a moment, in which nothing is forgotten."""
+        return True
+
+    def look(self, taken: Callable[[Arrival], None] = lambda _: None) -> int:
+        """See the protocol."""
+        known = {arrival.uri: arrival for arrival in self._catalog.arrivals(self._below)}
+        read = 0
+        for one in list(self._shown()):
+            before = known.pop(one.uri, None)
+            try:
+                seen = one.fingerprint()
+                if (before is not None and before.fingerprint == seen) or not one.is_whole():
+                    continue
+                arrival = self._read(one, seen)
+            except _PASSING:
+                continue
+            self._catalog.put_arrival(arrival)
+            taken(arrival)
+            read += 1
+        if known and self._is_there():
+            self._catalog.drop_arrivals(list(known))
+        return read
+
+    def _read(self, one: Shown, seen: str) -> Arrival:
+        """What it holds, recorded and asked for; what cannot be read is remembered, so that it is not read again and again."""
+        from jasper.errors import MediaError
+
+        try:
+            done = one.ingest()
+        except (StoreError, *_PASSING):
+            raise
+        except (MediaError, AmberError, OSError) as error:
+            return Arrival(one.uri, seen, None, str(error))
+        assert done.asset is not None, "what was ingested has an asset"
+        arrived(self._engine, done.asset)
+        return Arrival(one.uri, seen, done.asset)
+
+
+class WatchedFolder(_Place):
     """Takes the media files that appear in a folder and below it.
 
     Args:
@@ -49,51 +136,84 @@ class WatchedFolder:
         settle_seconds: For so long nothing may happen to a file before it is read.
     """
 
+    every_seconds = LOOK_SECONDS
+
     def __init__(self, engine: "Engine", folder: Path, *, settle_seconds: float = SETTLE_SECONDS) -> None:
-        self.name = str(folder)
-        self._engine = engine
-        self._catalog = engine.store.catalog
+        super().__init__(engine, str(folder), f"{folder}{os.sep}")
         self._folder = folder
         self._settle_seconds = settle_seconds
 
-    def look(self, taken: Callable[[Arrival], None] = lambda _: None) -> int:
-        """See the protocol."""
-        known = {arrival.uri: arrival for arrival in self._catalog.arrivals(f"{self._folder}{os.sep}")}
-        there = list(filter(_is_named_well, media_files([self._folder]))) if self._folder.is_dir() else []
-        read = 0
-        for path in there:
-            before = known.pop(str(path), None)
-            try:
-                if before is not None and before.fingerprint == fingerprint(path):
-                    continue
-                if not is_settled(path, self._settle_seconds):
-                    continue
-                arrival = self._read(path)
-            except (FileNotFoundError, StillChangingError):
-                continue  # it is looked at again, if it is still there
-            self._catalog.put_arrival(arrival)
-            taken(arrival)
-            read += 1
-        if known and self._folder.is_dir():  # a folder that is away for a moment forgets nothing
-            self._catalog.drop_arrivals(list(known))
-        return read
+    def _is_there(self) -> bool:
+        return self._folder.is_dir()
 
-    def _read(self, path: Path) -> Arrival:
-        """What a file holds, recorded and asked for; what cannot be read is remembered, so that it is not read again and again."""
-        from jasper.errors import MediaError
+    def _shown(self) -> Iterator[Shown]:
+        for path in media_files([self._folder]) if self._is_there() else ():
+            if _is_named_well(path):
+                yield _File(str(path), self._engine.store, self._settle_seconds)
 
-        seen = fingerprint(path)
-        try:
-            done = ingest(self._engine.store, path, whole=True)
-        except (StoreError, StillChangingError):
-            raise
-        except (MediaError, ArrivalError, AmberError, OSError) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
-            return Arrival(str(path), seen, None, str(error))
-        assert done.asset is not None, "what was ingested has an asset"
-        arrived(self._engine, done.asset)
-        return Arrival(str(path), seen, done.asset)
+
+@dataclass(frozen=True)
+class _File:
+    """A file of a folder."""
+
+    uri: str
+    store: Store
+    settle_seconds: float
+
+    def fingerprint(self) -> str:
+        return fingerprint(Path(self.uri))
+
+    def is_whole(self) -> bool:
+        return is_settled(Path(self.uri), self.settle_seconds)
+
+    def ingest(self) -> Ingested:
+        return ingest(self.store, Path(self.uri), whole=True)
+
+
+class WatchedPrefix(_Place):
+    """Takes the media files that appear below a prefix of an object store; they are read, and stay where they are.
+
+    Args:
+        engine: Where they are recorded.
+        url: `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
+    """
+
+    every_seconds = LIST_SECONDS
+
+    def __init__(self, engine: "Engine", url: str) -> None:
+        url = url.rstrip("/")
+        super().__init__(engine, url, f"{url}/")
+
+    def _shown(self) -> Iterator[Shown]:
+        originals = self._engine.store.originals
+        assert originals is not None, "a store that is opened reads originals"
+        for original in sorted(originals.below(self.name), key=lambda one: one.url):
+            if _is_media(original.url):
+                yield _Object(original.url, original, self._engine.store)
+
+
+@dataclass(frozen=True)
+class _Object:
+    """An object below a prefix."""
+
+    uri: str
+    original: Original
+    store: Store
+
+    def fingerprint(self) -> str:
+        return self.original.fingerprint
+
+    def is_whole(self) -> bool:
+        return True
+
+    def ingest(self) -> Ingested:
+        return ingest_object(self.store, self.original)
+
+
+def _is_media(url: str) -> bool:
+    name = PurePosixPath(url)
+    is_hidden = any(part.startswith(".") for part in name.parts)
+    return name.suffix.lower() in MEDIA_SUFFIXES and not is_hidden
 
 
 def _is_named_well(path: Path) -> bool:
@@ -165,23 +285,33 @@ class Watching:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            for source in self._sources:
-                try:
-                    self._look(source)
-                except Exception as error:  # noqa: BLE001 - told, and tried again
-                    self._failed(error)
-            self._stopping.wait(LOOK_SECONDS)
+        due = [0.0 for _ in self._sources]
+        with self._engine.store.wakeups.waiting(SOURCES) as news:
+            while not self._stopping.is_set():
+                for number, source in enumerate(self._sources):
+                    if time.monotonic() >= due[number]:
+                        self._try(source)
+                        due[number] = time.monotonic() + source.every_seconds
+                if news.wait(LOOK_SECONDS):
+                    due = [0.0 for _ in self._sources]
 
-    def _look(self, source: Watched) -> None:
-        """Look, if no other process of this machine does."""
+    def _try(self, source: Watched) -> None:
+        """Look, if no other process of this machine does, or none at all at what all see."""
         owner = owner_name()
         machine = owner.partition("|")[0] if source.name.startswith(os.sep) else ""
         duty = f"watch {machine} {source.name}".replace("  ", " ")
-        if self._engine.store.catalog.take_duty(duty, owner, _WATCH_SECONDS, dead=dead_owners(self._engine)):
-            source.look(self._taken)
+        seconds = _WATCH_SECONDS + source.every_seconds
+        try:
+            dead = dead_owners(self._engine)
+            if self._engine.store.catalog.take_duty(duty, owner, seconds, dead=dead):
+                source.look(self._taken)
+        except Exception as error:  # noqa: BLE001 - told, and tried again
+            self._failed(error)
 
 
 def watched(engine: "Engine", places: Sequence[str]) -> list[Watched]:
     """The sources that settings name."""
-    return [WatchedFolder(engine, Path(place)) for place in places]
+    return [
+        WatchedPrefix(engine, place) if is_elsewhere(place) else WatchedFolder(engine, Path(place))
+        for place in places
+    ]

@@ -3,16 +3,16 @@
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from amber import codec
-from amber.algorithm import Algorithm, Arity, Each, Pair, Source
+from amber.algorithm import Algorithm, Arity, Each, Pair
 from amber.engine.ask import Ask
-from amber.engine.compute import opened
+from amber.engine.compute import opened, source_of
 from amber.engine.engine import Engine
 from amber.engine.events import Listener, StepEvent, silent
 from amber.engine.failures import attempt_error
@@ -108,9 +108,9 @@ def _arguments(
     arities: dict[str, Arity] = {bound.parameter: bound.arity for bound in node.inputs}
     for wanted in closure.inputs(step):
         if wanted.step is None:
-            paths = tuple(Path(at.uri) for at in engine.store.catalog.locations(asset))
-            times = engine.store.catalog.frame_times(asset)
-            arguments[wanted.parameter] = Source(asset, paths, frame_times=times)
+            arguments[wanted.parameter] = replace(
+                source_of(engine.store, asset), mark_changed=lambda path: None
+            )
             continue
         below = closure.below[wanted.step.algorithm]
         settings = {f"{n}.{key}": value for n in below for key, value in closure.nodes[n].settings.items()}

@@ -45,6 +45,7 @@ class Webhooks:
     """
 
     name = "webhooks"
+    every_seconds = 1.0
 
     def __init__(self, engine: "Engine", post: Post | None = None) -> None:
         self._catalog = engine.store.catalog

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, BinaryIO
 from amber.errors import (
     BlobCorruptError,
     BlobMissingError,
-    ConfigurationError,
-    StoreError,
     StoreUnavailableError,
 )
 from amber.store.copies import Copies
+from amber.store.object_places import BLOBS_URL, failing_well
 from amber.store.protocol import Blob
 
 if TYPE_CHECKING:
@@ -36,52 +35,7 @@ _NAMES_AT_ONCE = 1000
 _MANY_OF_A_FOLDER = 3
 #: An object that is older is written again when its bytes come again, so that a collector sees that it is wanted.
 _RENEW_AFTER = timedelta(hours=1)
-#: A server that is down or busy (5xx) is asked again for so long; then the caller hears of it.
-_RETRIES = {"max_retries": 6, "retry_timeout": timedelta(seconds=12)}
-#: Without an answer for so long, a connection counts as broken; a whole request may take longer.
-_TIMES = {"connect_timeout": "5s", "read_timeout": "20s", "timeout": "600s"}
 _NAME = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})")
-_REFUSALS = (
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "AccessDenied",
-    "ExpiredToken",
-    "InvalidToken",
-    "AuthorizationHeaderMalformed",
-)
-
-
-def open_objects(url: str) -> "ObjectStore":
-    """The place of objects that a URL names; nothing is asked of it yet.
-
-    Endpoint, region and credentials come from the variables that the provider gave names to, such as AWS_ACCESS_KEY_ID.
-
-    Args:
-        url: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://account/container/prefix` or `memory://`.
-
-    Raises:
-        ConfigurationError: The library is not installed, or the URL or a variable cannot be used.
-    """
-    try:
-        from obstore.exceptions import BaseError
-        from obstore.store import from_url
-    except ImportError as error:
-        raise ConfigurationError(
-            "AMBER_BLOBS_URL names an object store, which needs obstore: pip install 'amber[objects]'"
-        ) from error
-    if url == "memory://":
-        return from_url("memory:///")
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    plain_http = {"allow_http": True} if endpoint.startswith("http://") else {}
-    try:
-        return from_url(url, client_options={**_TIMES, **plain_http}, retry_config=_RETRIES)  # type: ignore[call-overload, no-any-return]
-    except (BaseError, ValueError) as error:
-        raise ConfigurationError(f"AMBER_BLOBS_URL {shown(url)} cannot be used: {_reason(error)}") from error
-
-
-def shown(url: str) -> str:
-    """A URL as it may be told: without what stands before an `@` or behind a `?`."""
-    return re.sub(r"\?.*$", "", re.sub(r"//[^/@]*@", "//", url))
 
 
 class ObjectBlobs:
@@ -309,40 +263,10 @@ class ObjectBlobs:
                 f"blob {sha256} is damaged: the bytes of {self._where}/{_name(sha256)} have another digest"
             )
 
-    @contextmanager
-    def _failing_well(self, sha256: str | None = None) -> Iterator[None]:
-        """Turns the library's errors into ours, which say what to do and hold no secret."""
-        from obstore.exceptions import BaseError
-
-        try:
-            yield
-        except FileNotFoundError as error:
-            if sha256 is None or "NoSuchBucket" in str(error):
-                raise self._plain(error) from error
-            raise BlobMissingError(
-                f"blob {sha256} is not in the store: there is no {self._where}/{_name(sha256)}"
-            ) from error
-        except BaseError as error:
-            raise self._plain(error) from error
-
-    def _plain(self, error: Exception) -> StoreError:
-        """The error that one of the library's means."""
-        text, kind = str(error), type(error).__name__
-        found = re.search(r"<Code>(\w+)</Code>", text)
-        code = found[1] if found else ""
-        if isinstance(error, FileNotFoundError) or code == "NoSuchBucket":
-            return StoreUnavailableError(
-                f"there is no bucket for {self._where}: make it, or name another in AMBER_BLOBS_URL"
-            )
-        if kind in ("PermissionDeniedError", "UnauthenticatedError") or code in _REFUSALS:
-            return StoreUnavailableError(
-                f"{self._where} refuses these credentials{f' ({code})' if code else ''}: set those of somebody who may read, "
-                "write, list and delete there (for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
-            )
-        return StoreUnavailableError(
-            f"{self._where} cannot be reached ({code or _reason(error)}): see that it runs and that this machine may reach it, "
-            "then ask again"
-        )
+    def _failing_well(self, sha256: str | None = None) -> AbstractContextManager[None]:
+        """Turns the library's errors into ours."""
+        missing = sha256 and f"blob {sha256} is not in the store: there is no {self._where}/{_name(sha256)}"
+        return failing_well(self._where, BLOBS_URL, "read, write, list and delete", missing)
 
 
 class _ChangedError(Exception):
@@ -359,9 +283,3 @@ def _digest(source: BinaryIO) -> Blob:
         hasher.update(chunk)
         size_bytes += len(chunk)
     return Blob(hasher.hexdigest(), size_bytes)
-
-
-def _reason(error: Exception) -> str:
-    """The library's reason in a few words, without addresses, which may hold a signature."""
-    first = next(iter(str(error).splitlines()), type(error).__name__)
-    return re.sub(r"\w+://\S*\s*", "", first)[:200]

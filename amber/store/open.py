@@ -10,6 +10,7 @@ from amber.store.blobs import FileBlobs, MemoryBlobs
 from amber.store.cache import CachedBlobs
 from amber.store.connections import Database
 from amber.store.copies import Copies
+from amber.store.originals import Originals
 from amber.store.protocol import Blobs, Store
 from amber.store.redis_link import RedisLink, RedisWire
 from amber.store.sqlite_connections import Connections
@@ -56,10 +57,11 @@ def open_store(
         database.close()
         blobs.close()
         raise
-    scratch = home / "scratch"
+    scratch, originals = home / "scratch", Originals(Copies(home / "copies", copies_bytes))
     if link is None:
-        return Store(WarmCatalog(database), blobs, scratch, database.wakeups())
-    return Store(WarmCatalog(database), CachedBlobs(blobs, link), scratch, SharedWakeups(RedisWire(link)))
+        return Store(WarmCatalog(database), blobs, scratch, database.wakeups(), originals)
+    wakeups = SharedWakeups(RedisWire(link))
+    return Store(WarmCatalog(database), CachedBlobs(blobs, link), scratch, wakeups, originals)
 
 
 def database_of(home: Path, database_url: str | None) -> Database:
@@ -96,7 +98,8 @@ def open_blobs(home: Path, url: str = "", copies_bytes: int = COPIES_BYTES) -> B
             "AMBER_BLOBS_URL must begin with file:///, s3://, gs://, az:// or memory://"
             f"; found {parts.scheme or 'no scheme'}"
         )
-    from amber.store.objects import ObjectBlobs, open_objects, shown
+    from amber.store.object_places import open_objects, shown
+    from amber.store.objects import ObjectBlobs
 
     if "@" in parts.netloc or parts.query:
         raise ConfigurationError(

@@ -10,6 +10,7 @@ from amber.store.accounts import AccountCatalog
 from amber.store.arrivals import ArrivalCatalog
 from amber.store.backfills import BackfillCatalog
 from amber.store.jobs import JobCatalog
+from amber.store.originals import Originals
 from amber.store.records import (
     UPLOADED,
     Applied,
@@ -328,9 +329,13 @@ class Store:
     scratch: Path
     #: Tells who waits for another worker that there is news.
     wakeups: Wakeups = field(default_factory=LocalWakeups)
+    #: Reads originals that lie in object stores; None where none can be.
+    originals: Originals | None = None
 
     def close(self) -> None:
         """Let go of connections."""
         self.wakeups.close()
         self.catalog.close()
         self.blobs.close()
+        if self.originals is not None:
+            self.originals.close()

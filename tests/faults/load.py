@@ -26,7 +26,7 @@ from amber.engine.ask import Ask
 from amber.engine.engine import Engine
 from amber.errors import AmberError, ComputeError, StoreUnavailableError
 from amber.registry import Registry
-from amber.store import objects, postgres
+from amber.store import object_places, postgres
 from amber.store.open import open_store
 from amber.store.protocol import Store
 from amber.store.verify import verify
@@ -98,8 +98,8 @@ def _ask_all_the_time(
     postgres.SILENT_SECONDS = postgres.SILENT_READ_SECONDS = SILENT_SECONDS
     postgres._SETTINGS += f"; SET idle_in_transaction_session_timeout = '{SILENT_SECONDS:.0f}s'"
     postgres._DEFAULTS["connect_timeout"] = "2"  # the least that libpq waits
-    objects._TIMES |= {"connect_timeout": "1s", "read_timeout": f"{SILENT_SECONDS:.0f}s"}
-    objects._RETRIES |= {"max_retries": 3, "retry_timeout": timedelta(seconds=SILENT_SECONDS)}
+    object_places._TIMES |= {"connect_timeout": "1s", "read_timeout": f"{SILENT_SECONDS:.0f}s"}
+    object_places._RETRIES |= {"max_retries": 3, "retry_timeout": timedelta(seconds=SILENT_SECONDS)}
     values.HOT_BYTES = 0  # so that each answer is read from where it is
     say = threading.Lock()
 

@@ -1,7 +1,7 @@
-"""A worker that watches a folder, as a process that is forked from one that has imported everything."""
+"""A worker that watches what it is told to, as a process that is forked from one that has imported everything."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -15,24 +15,27 @@ from tests.faults.forking import forking
 CHEAP = Path(__file__).with_name("cheap.py")
 
 
-def _work(home: str, watch: tuple[str, ...], log: str) -> None:
+def _work(home: str, watch: tuple[str, ...], log: str, variables: dict[str, str]) -> None:
     """What `amber worker` does."""
+    os.environ.update(variables)
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
     with Amber.open(settings=Settings(Path(home), algorithms=(str(CHEAP),))) as amber:
         work(amber, jobs=2, watch=watch)
 
 
 @contextmanager
-def worker(home: Path, *watch: Path) -> Iterator[ForkServerProcess]:
+def worker(
+    home: Path, *watch: Path | str, variables: Mapping[str, str] | None = None
+) -> Iterator[ForkServerProcess]:
     """A worker; killed at the end without a word, if it still is there.
 
     Args:
         home: The store; its log is written beside it.
-        watch: Folders.
+        watch: Folders, and prefixes of an object store.
+        variables: The environment variables that lead to it.
     """
-    process: ForkServerProcess = forking().Process(
-        target=_work, args=(str(home), tuple(map(str, watch)), str(home.parent / "worker.log")), daemon=True
-    )
+    given = (str(home), tuple(map(str, watch)), str(home.parent / "worker.log"), dict(variables or {}))
+    process: ForkServerProcess = forking().Process(target=_work, args=given, daemon=True)
     process.start()
     try:
         yield process

@@ -16,7 +16,8 @@ import pytest
 from amber.errors import BlobCorruptError, BlobMissingError, StoreUnavailableError
 from amber.store import objects
 from amber.store.copies import Copies
-from amber.store.objects import ObjectBlobs, open_objects
+from amber.store.object_places import open_objects
+from amber.store.objects import ObjectBlobs
 from tests.servers import s3 as server
 from tests.servers.processes import PATIENCE_SECONDS, until
 

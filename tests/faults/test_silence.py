@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from amber.errors import ConnectionLostError, StoreUnavailableError
-from amber.store import objects, postgres
+from amber.store import object_places, postgres
 from amber.store.catalog import SqlCatalog
 from amber.store.connections import Pool
 from amber.store.copies import Copies
-from amber.store.objects import ObjectBlobs, open_objects
+from amber.store.object_places import open_objects
+from amber.store.objects import ObjectBlobs
 from amber.store.postgres_connections import PostgresConnections
 from amber.store.warm import WarmCatalog
 from amber.testing.rows import FILM, kept, key_of
@@ -96,9 +97,9 @@ def test_who_finds_all_connections_busy_for_too_long_is_told() -> None:
 def test_objects_that_fall_silent_are_told_and_found_again(
     tmp_path: Path, s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(objects._TIMES, "read_timeout", "1s")
+    monkeypatch.setitem(object_places._TIMES, "read_timeout", "1s")
     monkeypatch.setitem(
-        objects._RETRIES, "retry_timeout", timedelta(seconds=1)
+        object_places._RETRIES, "retry_timeout", timedelta(seconds=1)
     )  # as in production: less than that
     with between(s3.port) as line:
         for name, value in {**s3.variables, "AWS_ENDPOINT_URL": moved(s3.endpoint, line.port)}.items():

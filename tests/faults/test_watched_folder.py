@@ -126,14 +126,14 @@ def _service(home: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
 watching = _service if IS_SOAK else worker
 
 
-def _features(home: Path) -> dict[str, int]:
+def features(home: Path) -> dict[str, int]:
     """Asset → how many features of it are stored."""
     with closing(sqlite3.connect(home / CATALOG_NAME)) as connection:
         rows = connection.execute("SELECT hex(assets), count(*) FROM trace GROUP BY assets").fetchall()
     return {asset.lower(): count for asset, count in rows}
 
 
-def _computed(home: Path) -> int:
+def computed(home: Path) -> int:
     """How many computations were ever committed."""
     with closing(sqlite3.connect(home / CATALOG_NAME)) as connection:
         return int(connection.execute("SELECT coalesce(sum(computed), 0) FROM making").fetchone()[0])
@@ -159,9 +159,9 @@ def test_whatever_happens_the_wanted_features_exist_each_computed_once(tmp_path:
     wanted = {identify(clip).asset for clip in copier.wanted}
     assert 0 < len(wanted) < FILES
     with watching(home, folder):
-        until(lambda: _features(home).keys() >= wanted, "all are there", patience=PATIENCE_SECONDS)
-    assert _features(home) == dict.fromkeys(wanted, 1)
-    assert _computed(home) == len(wanted)
+        until(lambda: features(home).keys() >= wanted, "all are there", patience=PATIENCE_SECONDS)
+    assert features(home) == dict.fromkeys(wanted, 1)
+    assert computed(home) == len(wanted)
     with Amber.open(settings=Settings(home, algorithms=(str(CHEAP),))) as amber:
         assert {record.asset for record in amber.assets()} == wanted
         [order] = amber.subscriptions.reconcile()

@@ -12,7 +12,8 @@ from amber import codec
 from amber.algorithm import result
 from amber.service.representations import Page, Representations
 from amber.store.copies import Copies
-from amber.store.objects import ObjectBlobs, open_objects
+from amber.store.object_places import open_objects
+from amber.store.objects import ObjectBlobs
 from amber.testing.rows import feature
 
 

@@ -15,7 +15,8 @@ import pytest
 from amber.errors import BlobMissingError, ConfigurationError, StoreUnavailableError
 from amber.store import objects
 from amber.store.copies import Copies
-from amber.store.objects import ObjectBlobs, open_objects
+from amber.store.object_places import open_objects
+from amber.store.objects import ObjectBlobs
 from amber.store.open import open_store
 from amber.store.protocol import Blob
 from amber.testing.rows import digest
@@ -100,7 +101,8 @@ STREAM = """
 import resource, sys
 from pathlib import Path
 from amber.store.copies import Copies
-from amber.store.objects import ObjectBlobs, open_objects
+from amber.store.object_places import open_objects
+from amber.store.objects import ObjectBlobs
 
 folder, size = Path(sys.argv[2]), int(sys.argv[3])
 blobs = ObjectBlobs(open_objects(sys.argv[1]), "s3", Copies(folder / "copies", 1 << 40))
