@@ -33,7 +33,7 @@ def write_sheet(matches: MatchCuts, path: Path, told: Told | None = None) -> Pat
     sheet = contact_sheet.draw(
         pairs,
         title=f"Match cuts in {titles}",
-        subtitle=f"the best {len(pairs)} by {matches.ask.flavour}; the middle frame of each shot",
+        subtitle=f"by {matches.ask.flavour}, best first; the middle frame of each shot",
     )
     contact_sheet.save(sheet, path, feature=matches.feature.id)
     if told is not None and sides:

@@ -31,7 +31,7 @@ def write_shot_sheet(engine: Engine, found: Found, path: Path, told: Told | None
     sheet = contact_sheet.draw_stills(
         stills,
         title=f"“{found.text}”",
-        subtitle=f"the best {len(stills)} shots by {found.by}; the middle frame of each",
+        subtitle=f"by {found.by}, best first; the middle frame of each",
     )
     contact_sheet.save(sheet, path, feature=found.feature.id)
     if told is not None and stills:
