@@ -25,7 +25,7 @@ class ClipEmbeddings(ShotEmbeddings):
 
 
 @algorithm(
-    version="1", cpus=2, gpus=0, libraries=("open_clip_torch", "torch", "opencv-python-headless", "av")
+    version="1", cpus=2, gpus=1, libraries=("open_clip_torch", "torch", "opencv-python-headless", "av")
 )
 def clip_embeddings(
     film: Standard, shots: Shots, clip: Annotated[Clip, Weights("clip-vit-b-32")]

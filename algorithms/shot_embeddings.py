@@ -55,7 +55,7 @@ class Encoder:
         return unit_rows(np.stack(features) if features else np.zeros((0, WIDTH), np.float32))
 
 
-@algorithm(version="1", cpus=2, libraries=("onnxruntime", "opencv-python-headless", "av"))
+@algorithm(version="1", cpus=2, gpus=1, libraries=("onnxruntime", "opencv-python-headless", "av"))
 def shot_embeddings(
     film: Standard, shots: Shots, encoder: Annotated[Encoder, Weights("efficientnet-lite0")]
 ) -> ShotEmbeddings:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import (
     catalogue,
+    cluster,
     cold_job,
     dataset,
     disk,
@@ -40,9 +41,18 @@ NAMES = (
     "service",
     "dataset",
     "catalogue",
+    "cluster",
 )
 #: Need no film.
-WITHOUT_FILM = {"catalogue", "pair_search", "planning", "planning_remote", "service", "warm_remote"}
+WITHOUT_FILM = {
+    "catalogue",
+    "cluster",
+    "pair_search",
+    "planning",
+    "planning_remote",
+    "service",
+    "warm_remote",
+}
 #: Take a quarter of an hour each, so they are run where they are asked for by name.
 LONG = "long_film"
 PAIRS = "pair_search"
@@ -92,6 +102,8 @@ def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) ->
             yield service.measure(rounds)
         if "planning_remote" in chosen:
             yield planning_remote.measure(keys, rounds)
+        if "cluster" in chosen:
+            yield cluster.measure(rounds)
         if "dataset" in chosen:
             yield dataset.measure(film, rounds, home)
         if "catalogue" in chosen:

@@ -190,7 +190,7 @@ class Engine:
         return self._feature(self.closure(ask), trace)
 
     def _feature(self, closure: Closure, trace: Trace, **how: object) -> Feature:
-        result_type = closure.nodes[closure.asked].algorithm.result
+        result_type = _result_type(closure)
         value = self._values.read(trace.value.sha256)
         value.check_files(result_type)
         return Feature(trace, value, result_type, **how)  # type: ignore[arg-type]
@@ -289,6 +289,12 @@ class Engine:
                 run.lose(lost)
             trace = run.resolve(step)
             computed = tuple(ComputedStep(step, seconds) for step, seconds in _made(run))
+            made = run.outcomes[step].made
+            if (
+                made is not None and made.machine
+            ):  # whoever stored it just now has seen its bytes; we need not
+                value, result_type = self._values.later(trace.value.sha256), _result_type(closure)
+                return Feature(trace, value, result_type, computed, hit=False)
             try:
                 return self._feature(closure, trace, computed=computed, hit=not run.made)
             except (BlobMissingError, BlobCorruptError):
@@ -308,6 +314,11 @@ class Engine:
         """
         assert ask.version is not None, "only a named version can be unknown"
         return stored.find(self.store, self.registry, ask, ask.version, self._fresh_snapshot())
+
+
+def _result_type(closure: Closure) -> type:
+    """The result type of what is asked."""
+    return closure.nodes[closure.asked].algorithm.result
 
 
 def job_state(job: Job | None) -> State:

@@ -16,11 +16,25 @@ HOT_BYTES = 256 << 20
 
 
 class Value:
-    """One stored value: its bytes, its table, and its typed form."""
+    """One stored value: its bytes, its table, and its typed form.
 
-    def __init__(self, data: bytes, blobs: Blobs) -> None:
-        self.data = data
+    Args:
+        data: The bytes, or, where they may be read later, their digest.
+        blobs: Where they are.
+    """
+
+    def __init__(self, data: bytes | str, blobs: Blobs) -> None:
+        self._given = data
         self._blobs = blobs
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes.
+
+        Raises:
+            BlobMissingError, BlobCorruptError: They were to be read now, and cannot be.
+        """
+        return self._given if isinstance(self._given, bytes) else self._blobs.read(self._given)
 
     @cached_property
     def table(self) -> pa.Table:
@@ -73,6 +87,10 @@ class Values:
         value = Value(self._blobs.read(sha256), self._blobs)
         self._keep(sha256, value)
         return value
+
+    def later(self, sha256: str) -> Value:
+        """The value of that digest, not read before somebody wants it, and not kept."""
+        return Value(sha256, self._blobs)
 
     def forget(self, sha256: str) -> None:
         """Drop a value from memory, as after it was found damaged."""

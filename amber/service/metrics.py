@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
+from amber.engine.compute import Computed
 from amber.engine.events import StepEvent
 from amber.errors import StoreError
 from amber.service.context import Reader, TheService
@@ -64,6 +65,25 @@ TAKEOVERS = Counter(
     ["what"],
     registry=OWN,
 )
+MACHINE_SECONDS = Counter(
+    "amber_machine_seconds",
+    "Wall seconds that computing took on each machine of a cluster: of a second, so much of its time goes into a stage.",
+    ["machine", "algorithm"],
+    registry=OWN,
+)
+QUEUE_SECONDS = Histogram(
+    "amber_queue_seconds",
+    "How long steps waited in a cluster and on the way there and back.",
+    ["algorithm"],
+    registry=OWN,
+    buckets=_SECONDS,
+)
+TRANSFERRED = Counter(
+    "amber_transferred_bytes",
+    "Bytes that steps on a machine of a cluster read (`read`), and stored (`written`).",
+    ["machine", "way"],
+    registry=OWN,
+)
 JOBS_ENDED = Counter("amber_jobs_ended", "Jobs that workers ended.", ["algorithm", "state"], registry=OWN)
 
 
@@ -78,10 +98,21 @@ def count_step(event: StepEvent) -> None:
         MISSES.labels(name).inc()
         COMPUTED_SECONDS.labels(name).inc(event.seconds)
         STEP_SECONDS.labels(name).observe(event.seconds)
+        if event.made is not None and event.made.machine:
+            _count_machine(name, event.made)
     elif event.state == "joined":
         JOINED.labels(name).inc()
     elif event.state == "started" and event.taken_over:
         TAKEOVERS.labels("feature").inc()
+
+
+def _count_machine(algorithm: str, made: Computed) -> None:
+    """Count a step that a machine of a cluster computed."""
+    MACHINE_SECONDS.labels(made.machine, algorithm).inc(made.cost.seconds)
+    QUEUE_SECONDS.labels(algorithm).observe(made.queue_seconds)
+    TRANSFERRED.labels(made.machine, "read").inc(made.cost.bytes_read)
+    written = sum(blob.size_bytes for blob in (made.value, *made.files))
+    TRANSFERRED.labels(made.machine, "written").inc(written)
 
 
 @cache

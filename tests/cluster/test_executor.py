@@ -17,9 +17,11 @@ from amber.client import Amber
 from amber.engine.ask import Ask
 from amber.engine.events import StepEvent
 from amber.engine.executors import cluster
+from amber.engine.executors.node import machine_name
 from amber.engine.executors.wire import Report, made_with
 from amber.engine.orders import job_of
 from amber.errors import AlgorithmFailedError, ConfigurationError, StepTooLargeError, WorkerUnfitError
+from amber.service.metrics import count_step, exposition
 from amber.settings import Settings
 from tests.cluster.conftest import WATCHED
 from tests.cluster.watched import calls, let_end
@@ -101,6 +103,23 @@ def test_what_a_dead_process_had_is_computed_again_and_committed_once(amber: Amb
     first, second = calls(clip)
     assert first != second
     assert amber.store.catalog.problems() == []
+
+
+def test_what_each_machine_did_is_counted(amber: Amber, clip: Path) -> None:
+    heard: list[StepEvent] = []
+    amber.get("many", clip, listener=heard.append)
+    before = exposition(amber.store.catalog).decode()
+    for event in heard:
+        count_step(event)
+    machine = machine_name()
+    after = exposition(amber.store.catalog).decode().splitlines()
+    [written] = [line for line in after if f'_bytes_total{{machine="{machine}",way="written"}}' in line]
+    assert float(written.split()[-1]) > 8_000_000
+    [waited] = [line for line in after if 'amber_queue_seconds_count{algorithm="many"}' in line]
+    assert float(waited.split()[-1]) >= 1 and waited not in before
+    assert any(
+        f'amber_machine_seconds_total{{algorithm="many",machine="{machine}"}}' in line for line in after
+    )
 
 
 def test_an_error_that_cannot_be_sent_goes_by_its_name_and_sentence(amber: Amber, clip: Path) -> None:

@@ -1,6 +1,7 @@
 """A backfill of the main job on two machines, of which a process and then a machine are lost."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,8 @@ def two_machines(folder: Path, calls: Path) -> Iterator[tuple[RayCluster, Proces
         finally:
             kill_machine(second)
             second.leave()
+            for place in second.leftovers:
+                shutil.rmtree(place, ignore_errors=True)
     finally:
         first.leave()
         os.environ.clear()
