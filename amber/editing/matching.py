@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from amber.editing.cuts import SIDE_SECONDS, Cut, Side, first_frames, last_frames, verdict_on
@@ -18,6 +18,8 @@ from amber.store.verdicts import FrameRange, Verdict
 TOP = 20
 #: Which cuts are listed: all but the rejected ones, all, or those of one state.
 Shown = Literal["wanted", "all", "kept", "rejected", "open"]
+#: Side of a cut, and its shot → the frames that are shown of it, half-open.
+_Part = Callable[[str, FrameRange], tuple[int, int]]
 #: Told how many of how many are done.
 Told = Callable[[int, int], None]
 
@@ -113,7 +115,10 @@ def match(engine: Engine, ask: MatchAsk, listener: Listener = silent) -> MatchCu
             break
         wanted = most
     titles = _titles(engine, ask.assets, listener)
-    cuts = tuple(_cut(rank, row, verdict, titles, ask) for rank, (row, verdict) in enumerate(chosen, start=1))
+    parts = _parts(titles, ask.side_seconds)
+    cuts = tuple(
+        _cut(rank, row, verdict, titles, parts) for rank, (row, verdict) in enumerate(chosen, start=1)
+    )
     return MatchCuts(ask, feature, titles, cuts)
 
 
@@ -137,8 +142,8 @@ def cuts_in(
     """The cuts of a list of pairs that is there: those behind the first `after` of them, as many as are asked for."""
     wider = replace(ask, top=after + ask.top)
     chosen = _chosen(feature, wider, said)[after:]
-    numbered = enumerate(chosen, start=after + 1)
-    return tuple(_cut(rank, row, verdict, titles, ask) for rank, (row, verdict) in numbered)
+    numbered, parts = enumerate(chosen, start=after + 1), _parts(titles, ask.side_seconds)
+    return tuple(_cut(rank, row, verdict, titles, parts) for rank, (row, verdict) in numbered)
 
 
 def _deeper(engine: Engine, pairs: Ask, depth: int) -> Ask:
@@ -197,19 +202,26 @@ def _titles(engine: Engine, assets: Sequence[str], listener: Listener) -> dict[s
     return titles
 
 
+def _parts(titles: Mapping[str, Title], seconds: float) -> _Part:
+    """Which frames of a shot are shown at a cut; a shot stands in many pairs, and is looked at once."""
+
+    @cache
+    def part(side: str, shot: FrameRange) -> tuple[int, int]:
+        chosen = last_frames if side == "a" else first_frames
+        return chosen(titles[shot.asset].times, shot, seconds)
+
+    return part
+
+
 def _cut(
-    rank: int,
-    row: Mapping[str, Any],
-    verdict: Verdict | None,
-    titles: Mapping[str, Title],
-    ask: MatchAsk,
+    rank: int, row: Mapping[str, Any], verdict: Verdict | None, titles: Mapping[str, Title], part: _Part
 ) -> Cut:
     """The cut of a row: from its first shot to its second."""
     sides = []
-    for side, part in (("a", last_frames), ("b", first_frames)):
+    for side in "ab":
         title = titles[row[f"asset_{side}"]]
         shot = FrameRange(row[f"asset_{side}"], row[f"start_{side}"], row[f"end_{side}"])
-        start, end = part(title.times, shot, ask.side_seconds)
+        start, end = part(side, shot)
         sides.append(
             Side(shot.asset, title.record.title, row[f"shot_{side}"], shot.start, shot.end, start, end)
         )
