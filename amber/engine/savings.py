@@ -1,10 +1,12 @@
 """Counts what stored features saved, at the price of an addition; a line in a file of the machine now and then carries it on."""
 
+import fcntl
 import json
 import os
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,7 +20,8 @@ class Savings:
     """What this process saved since it last wrote it down.
 
     A warm answer must not wait for a transaction, nor load what makes one: sums are added to a file of the machine, and
-    whoever reads costs, or works, puts what is there into the catalogue. What a crash takes along is lost; nothing counts twice.
+    whoever reads costs, or works, puts what is there into the catalogue. What was written down counts, once, whoever dies;
+    what a crash takes along before that, some seconds' worth, is lost.
 
     Args:
         path: The file.
@@ -49,21 +52,43 @@ class Savings:
             return
         lines = [json.dumps([*key, hits, saved]) + "\n" for key, (hits, saved) in sums.items()]
         try:
-            with self._path.open("a") as file:
-                file.write("".join(lines))
+            while not self._append("".join(lines).encode()):
+                continue
         except OSError:
             return
 
+    def _append(self, data: bytes) -> bool:
+        """Write at the end of the file; whether it still is the file, and not one that is being counted."""
+        with self._path.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                is_current = os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+            except FileNotFoundError:
+                return False
+            if is_current:
+                file.write(data)
+            return is_current
+
     def settle(self, catalog: AccountCatalog) -> None:
-        """Put what all processes of this machine wrote down into the catalogue."""
+        """Put what all processes of this machine wrote down into the catalogue, and what one that died was about to put there.
+
+        Raises:
+            StoreError: It cannot be put there; it stays on the machine.
+        """
         self.write()
-        mine = self._path.with_name(f"{self._path.name}.{os.getpid()}-{uuid.uuid4().hex}")
+        with suppress(OSError):  # there is nothing, or another process has just taken it
+            self._path.rename(self._path.with_name(f"{self._path.name}.{uuid.uuid4().hex}"))
+        for batch in sorted(self._path.parent.glob(f"{self._path.name}.*")):
+            self._count(batch, catalog)
+
+    def _count(self, path: Path, catalog: AccountCatalog) -> None:
+        """Count a file that nobody adds to any more; the catalogue knows those it has, so whoever dies on the way loses nothing."""
         try:
-            self._path.rename(mine)
-        except OSError:
-            return  # there is nothing, or another process has just taken it
-        lines = mine.read_text().splitlines()
-        mine.unlink()
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # who opened it under its old name writes first
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return  # another process has counted it
         found: dict[tuple[str, str, str], Account] = {}
         for line in lines:
             try:
@@ -74,7 +99,8 @@ class Savings:
             key = (algorithm, version, requester)
             found[key] = found[key] + one if key in found else one
         if found:
-            catalog.add_accounts(list(found.values()))
+            catalog.add_accounts(list(found.values()), batch=path.name.rpartition(".")[2])
+        path.unlink(missing_ok=True)
 
 
 def account_document(account: Account) -> dict[str, object]:

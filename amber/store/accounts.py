@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+#: So long it is known that a batch was added; whoever may add it again does within that time, or not at all.
+COUNTED_SECONDS = 30 * 86_400.0
+
 
 @dataclass(frozen=True)
 class Account:
@@ -42,8 +45,13 @@ class Account:
 class AccountCatalog(Protocol):
     """Sums of costs. Every method is one transaction."""
 
-    def add_accounts(self, accounts: Sequence[Account]) -> None:
-        """Add to what is counted; what commits take is counted by them."""
+    def add_accounts(self, accounts: Sequence[Account], *, batch: str = "") -> bool:
+        """Add to what is counted (commits add what they took themselves); whether it was added.
+
+        Args:
+            accounts: What is added.
+            batch: Names it: a batch that was added within `COUNTED_SECONDS` is not added again.
+        """
 
     def accounts(self) -> list[Account]:
         """All sums, by algorithm, version and requester."""

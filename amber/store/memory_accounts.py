@@ -14,13 +14,18 @@ class AccountsInMemory:
     def __init__(self) -> None:
         super().__init__()
         self._accounts: dict[tuple[str, str, str], Account] = {}
+        self._counted: set[str] = set()
 
-    def add_accounts(self, accounts: Sequence[Account]) -> None:
+    def add_accounts(self, accounts: Sequence[Account], *, batch: str = "") -> bool:
         """See the protocol."""
         with self._lock:
+            if batch in self._counted:
+                return False
+            self._counted |= {batch} if batch else set()
             for one in accounts:
                 key = (one.algorithm, one.version, one.requester)
                 self._accounts[key] = self._accounts[key] + one if key in self._accounts else one
+            return True
 
     def accounts(self) -> list[Account]:
         """See the protocol."""

@@ -32,6 +32,16 @@ class AccountTests(CatalogTests):
         catalog.add_accounts([replace(one, hits=1, saved_seconds=0.5, peak_memory_bytes=7)])
         assert catalog.accounts() == [replace(one, hits=3, saved_seconds=3.5), other]
 
+    def test_a_batch_counts_once(self, catalog: Catalog) -> None:
+        one = Account("shots", "1", "ann", hits=1, saved_seconds=0.25)
+        assert catalog.add_accounts([one], batch="first")
+        assert not catalog.add_accounts([one], batch="first")
+        assert catalog.add_accounts([one], batch="second")
+        added = at_once([lambda: catalog.add_accounts([one], batch="third")] * 4)
+        assert sorted(added) == [False, False, False, True]
+        assert catalog.accounts() == [replace(one, hits=3, saved_seconds=0.75)]
+        assert catalog.duties() == []
+
     def test_of_many_that_add_at_once_all_count(self, catalog: Catalog) -> None:
         one = Account("shots", "1", "ann", hits=1, saved_seconds=0.25)
         at_once([lambda: catalog.add_accounts([one])] * 8)

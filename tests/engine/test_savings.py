@@ -1,8 +1,13 @@
 """What stored features save is counted by requester, across processes, without a transaction in a warm ask."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pytest
 from jaxtyping import Int64
 
 from amber.algorithm import Source, algorithm, result
@@ -83,3 +88,50 @@ def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
     catalog = MemoryCatalog()
     Savings(tmp_path / "savings").settle(catalog)
     assert catalog.accounts() == [Account("shots", "1", "ann", hits=2, saved_seconds=1.5)]
+
+
+@pytest.mark.parametrize("moment", ["before it is stored", "after it is stored"])
+def test_who_dies_while_the_sums_are_stored_loses_nothing_and_counts_nothing_twice(
+    tmp_path: Path, moment: str
+) -> None:
+    home, path = tmp_path / "home", tmp_path / "savings"
+    open_store(home).close()
+    script = f"""
+import os
+from pathlib import Path
+from amber.engine.savings import Savings
+from amber.store.open import open_store
+store = open_store(Path({str(home)!r}))
+add = store.catalog.add_accounts
+def dying(accounts, *, batch=""):
+    if {moment == "after it is stored"}:
+        add(accounts, batch=batch)
+    os.kill(os.getpid(), 9)
+store.catalog.add_accounts = dying
+one = Savings(Path({str(path)!r}))
+one.note("shots", "1", "ann", 2.0)
+one.settle(store.catalog)
+"""
+    died = subprocess.run([sys.executable, "-c", script], timeout=60)
+    assert died.returncode == -9
+    with closing(open_store(home)) as store:
+        for _ in range(2):
+            Savings(path).settle(store.catalog)
+            assert store.catalog.accounts() == [Account("shots", "1", "ann", hits=1, saved_seconds=2.0)]
+    assert [left.name for left in tmp_path.iterdir()] == ["home"]
+
+
+def test_who_wrote_while_the_file_was_taken_is_counted(tmp_path: Path) -> None:
+    catalog = MemoryCatalog()
+    savings = [Savings(tmp_path / "savings") for _ in range(4)]
+
+    def note_and_settle(one: Savings) -> None:
+        for _ in range(50):
+            one.note("shots", "1", "ann", 1.0)
+            one.write()
+            one.settle(catalog)
+
+    with ThreadPoolExecutor(len(savings)) as pool:
+        list(pool.map(note_and_settle, savings))
+    assert catalog.accounts() == [Account("shots", "1", "ann", hits=200, saved_seconds=200.0)]
+    assert list(tmp_path.iterdir()) == []

@@ -4,22 +4,28 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 
-from sqlalchemy import Connection, Executable, case, select
+from sqlalchemy import Connection, Executable, and_, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from amber.store.accounts import Account
+from amber.store.accounts import COUNTED_SECONDS, Account
 from amber.store.schema import account as accounts
-from amber.store.sql.session import Session
+from amber.store.schema import duty as duties
+from amber.store.sql.session import Session, clock, upsert
+
+_COUNTED = "counted "
 
 
 class AccountRows(Session):
     """The sums of costs; the latest may be lost with the machine's power."""
 
-    def add_accounts(self, accounts: Sequence[Account]) -> None:
+    def add_accounts(self, accounts: Sequence[Account], *, batch: str = "") -> bool:
         """See the protocol."""
         with self._writing(durable=False) as connection:
+            if batch and not _is_new(connection, batch):
+                return False
             for one in sorted(accounts, key=lambda one: (one.algorithm, one.version, one.requester)):
                 add_account(connection, one)
+        return True
 
     def accounts(self) -> list[Account]:
         """See the protocol."""
@@ -27,6 +33,16 @@ class AccountRows(Session):
         query = select(accounts).order_by(columns.algorithm, columns.version, columns.requester)
         with self._reading() as connection:
             return [Account(**row._mapping) for row in connection.execute(query)]
+
+
+def _is_new(connection: Connection, batch: str) -> bool:
+    """Whether a batch was not added yet; it is now, and a duty that nobody has says so until that is of no use."""
+    is_mark = and_(duties.c.owner == "", duties.c.name.startswith(_COUNTED))
+    now = connection.execute(select(clock(connection))).scalar_one()
+    connection.execute(delete(duties).where(is_mark, duties.c.expires_at <= now))
+    return upsert(
+        connection, duties, {"name": _COUNTED + batch, "owner": "", "expires_at": now + COUNTED_SECONDS}
+    )
 
 
 def add_account(connection: Connection, account: Account) -> None:

@@ -62,6 +62,6 @@ class ArrivalRows(Session):
         with self._reading() as connection:
             now = connection.execute(select(clock(connection))).scalar_one()
             rows = connection.execute(
-                select(duties).where(duties.c.expires_at > now).order_by(duties.c.name)
+                select(duties).where(duties.c.expires_at > now, duties.c.owner != "").order_by(duties.c.name)
             ).all()
         return [Duty(row.name, row.owner, row.expires_at) for row in rows]
