@@ -34,6 +34,7 @@ from amber.plan import Plan, PlannedStep
 from amber.registry import Registry, load_algorithms
 from amber.remote_orders import RemoteBackfills, RemoteSubscriptions
 from amber.settings import Settings
+from amber.store.accounts import Account
 from amber.store.blobs import FileBlobs
 from amber.store.jobs import Job
 from amber.store.jobs import Progress as JobProgress
@@ -298,6 +299,10 @@ class RemoteAmber:
             "reason": reason,
         }
         return read_plan(self._link.send("POST", f"{_version_path(target)}/invalidate", json=body))
+
+    def costs(self) -> list[Account]:
+        """What was spent and saved, by algorithm, version and requester."""
+        return [Account(**row) for row in self._link.send("GET", "/v1/costs")["rows"]]
 
     def plan_forget(self, asset: AssetName, *, reason: str) -> KeptPlan:
         """What taking an asset down would remove; nothing is removed before the plan is applied."""

@@ -24,13 +24,13 @@ def costs(
     Example: `amber costs shots`
     """
     from amber.cli.session import opened
-    from amber.engine.savings import account_document
+    from amber.engine.savings import costs_document
 
     with opened() as amber:
         found = [one for one in amber.costs() if algorithm in (None, one.algorithm)]
-    spent, saved = sum(one.seconds for one in found), sum(one.saved_seconds for one in found)
+    document = costs_document(found)
     if json:
-        emit({"seconds": spent, "saved_seconds": saved, "rows": [account_document(one) for one in found]})
+        emit(document)
         return
     from amber.cli.tables import print_table
     from amber.cli.wording import size
@@ -52,4 +52,4 @@ def costs(
         for one in found
     ]
     print_table([*headers, "found", "saved s"], rows)
-    say(f"{spent:.1f} s spent, {saved:.1f} s saved")
+    say(f"{document['seconds']:.1f} s spent, {document['saved_seconds']:.1f} s saved")

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -103,6 +104,10 @@ class Savings:
         path.unlink(missing_ok=True)
 
 
-def account_document(account: Account) -> dict[str, object]:
-    """Sums as JSON has them."""
-    return asdict(account)
+def costs_document(accounts: Sequence[Account]) -> dict[str, object]:
+    """What was spent and saved, as JSON has it."""
+    return {
+        "seconds": sum(one.seconds for one in accounts),
+        "saved_seconds": sum(one.saved_seconds for one in accounts),
+        "rows": [asdict(one) for one in accounts],
+    }

@@ -19,6 +19,7 @@ from amber.service import (
     assets,
     backfills,
     blobs,
+    costs,
     features,
     health,
     jobs,
@@ -73,6 +74,7 @@ def make_routes(amber: Amber, settings: Settings) -> FastAPI:
         subscriptions,
         plans,
         algorithms,
+        costs,
         blobs,
         media,
     )

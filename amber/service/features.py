@@ -260,7 +260,7 @@ async def post_features(
         raise UsageError(f"a list has 1 to 1000 asks; found {len(bodies)}")
     asker = asker_of(request, caller)
     desk = _desk(request, service)
-    items = await service.run(lambda: [_item(desk, caller, _ask(body), asker) for body in bodies])
+    items = await service.run(lambda: [_item(service, desk, caller, _ask(body), asker) for body in bodies])
     return Response(json_text({"items": items}), media_type="application/json")
 
 
@@ -319,7 +319,7 @@ async def answer(request: Request, service: Service, caller: Caller, ask: Ask, p
     desk = _desk(request, service)
     ready = await service.run(lambda: desk.find(ask))
     if ready is not None:
-        metrics.count_hit(ready.trace)
+        metrics.count_hit(service, ready.trace, caller)
         return await _represent(request, service, ready, form, page)
     caller.require("write")
     asker, wait = asker_of(request, caller), wait_of(request)
@@ -387,12 +387,12 @@ def _told(encoded: Encoded, job: Job) -> bytes:
     return json_text({**document, "hit": not computed, "computed": computed}).encode()
 
 
-def _item(desk: Desk, caller: Caller, ask: Ask, asker: str) -> dict[str, Any]:
+def _item(service: Service, desk: Desk, caller: Caller, ask: Ask, asker: str) -> dict[str, Any]:
     """The answer to one ask of several."""
     try:
         ready = desk.find(ask)
         if ready is not None:
-            metrics.count_hit(ready.trace)
+            metrics.count_hit(service, ready.trace, caller)
             return {"status": 200, "feature": feature_document(ready.trace, ready.settings)}
         caller.require("write")
         return {"status": 202, "job": job_document(desk.ask(ask, asker))}

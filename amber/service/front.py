@@ -163,7 +163,7 @@ class Front:
         encoded = trace and self._service.representations.hot(trace, prepared.form, prepared.page)
         if trace is None or not encoded or encoded.next_after is not None:
             return False
-        metrics.count_hit(trace)
+        metrics.count_hit(self._service, trace, caller)
         await _send(encoded, headers, send, told)
         return True
 

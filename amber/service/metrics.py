@@ -13,7 +13,8 @@ from starlette.responses import Response
 from amber.engine.compute import Computed
 from amber.engine.events import StepEvent
 from amber.errors import StoreError
-from amber.service.context import Reader, TheService
+from amber.service.auth import Caller
+from amber.service.context import Reader, Service, TheService
 from amber.service.problems import problems
 from amber.store.jobs import JobCatalog
 from amber.store.protocol import Catalog, Trace
@@ -120,8 +121,9 @@ def _hit_counters(algorithm: str) -> tuple[Counter, Counter, Counter]:
     return HITS.labels(algorithm), SAVED_SECONDS.labels(algorithm), SAVED_BYTES.labels(algorithm)
 
 
-def count_hit(trace: Trace) -> None:
-    """Count a feature that was answered as it is stored."""
+def count_hit(service: Service, trace: Trace, caller: Caller) -> None:
+    """Count a feature that was answered as it is stored, and what that saved whoever asked."""
+    service.amber.engine.savings.note(trace.algorithm, trace.version, caller.name, trace.seconds)
     hits, seconds, size_bytes = _hit_counters(trace.algorithm)
     hits.inc()
     seconds.inc(trace.seconds)

@@ -299,6 +299,30 @@ class StateAnswer(BaseModel):
     state: State
 
 
+class Account(BaseModel):
+    """Sums of one algorithm's version, for one requester."""
+
+    algorithm: str
+    version: str
+    requester: str
+    computed: int
+    seconds: float
+    cpu_seconds: float
+    bytes_read: int
+    peak_memory_bytes: int
+    #: How often a stored feature was found, and the wall seconds that these took once.
+    hits: int
+    saved_seconds: float
+
+
+class Costs(BaseModel):
+    """What was spent and saved."""
+
+    seconds: float
+    saved_seconds: float
+    rows: list[Account]
+
+
 class Algorithm(BaseModel):
     """A loaded version of an algorithm."""
 

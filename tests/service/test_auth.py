@@ -43,6 +43,7 @@ SCOPES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/algorithms"): "read",
     ("GET", "/v1/algorithms/graph"): "read",
     ("GET", "/v1/algorithms/{algorithm}"): "read",
+    ("GET", "/v1/costs"): "read",
     ("GET", "/v1/blobs/{sha256}"): "read",
     ("GET", "/v1/media/{asset}/video.mp4"): "read",
     ("GET", "/v1/media/{asset}/frames/{index}.jpg"): "read",

@@ -103,6 +103,18 @@ def test_a_feature_is_typed_and_computed_once(amber: Amber, clip: Path) -> None:
     assert {trace.algorithm for trace in amber.features(asset)} == {"first_bytes", "scaled"}
 
 
+def test_what_was_spent_and_saved_is_summed_up(amber: Amber, clip: Path) -> None:
+    asset = amber.ingest(clip)
+    first = amber.get("scaled", asset)
+    for _ in range(2):
+        assert amber.get("scaled", asset).hit
+    [sums] = [one for one in amber.costs() if one.algorithm == "scaled"]
+    assert (sums.version, sums.computed, sums.hits) == ("1", 1, 2)
+    assert sums.requester
+    assert sums.seconds == first.trace.seconds
+    assert sums.saved_seconds == pytest.approx(2 * first.trace.seconds)
+
+
 def test_settings_are_part_of_what_is_asked(amber: Amber, clip: Path) -> None:
     asset = amber.ingest(clip)
     assert amber.get("scaled", asset, settings={"factor": 2.0}).value.amount.tolist() == [204.0, 232.0, 242.0]

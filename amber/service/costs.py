@@ -1,0 +1,33 @@
+"""Costs: what computing took, and what stored features saved."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from amber.engine.savings import costs_document
+from amber.engine.texts import json_text
+from amber.service.context import Reader, TheService
+from amber.service.problems import problems
+
+router = APIRouter(prefix="/v1/costs", tags=["costs"])
+
+Algorithm = Annotated[str | None, Query(description="Of this one; of all, unless given.")]
+
+
+@router.get(
+    "",
+    responses={
+        200: {
+            "description": "Sums by algorithm, version and requester.",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Costs"}}},
+        },
+        **problems(422),
+    },
+    summary="What was spent and saved",
+)
+async def get_costs(service: TheService, caller: Reader, algorithm: Algorithm = None) -> Response:
+    """What computing took, how often a stored feature was found, and what those took once; the latest minutes may be missing."""
+    accounts = await service.run(service.amber.costs)
+    found = [one for one in accounts if algorithm in (None, one.algorithm)]
+    return Response(json_text(costs_document(found)), media_type="application/json")
