@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from amber.engine import failures
@@ -222,6 +222,7 @@ class Run:
         waiter: Waiter | None = None
         wait = FIRST_WAIT_SECONDS
         place: StepPlace | None = None
+        is_taken_over = False
         while True:
             found = self._found(task, key)
             if found is not None:
@@ -234,7 +235,8 @@ class Run:
                 leaving.callback(place.leave)
             lease = self._shop.leases.take(task.recipe, task.step.assets)
             if lease is not None:
-                outcome = self._tried(task, key, lease, place)
+                is_taken_over |= lease.taken_over  # and still is, if the step has to wait for room first
+                outcome = self._tried(task, key, replace(lease, taken_over=is_taken_over), place)
                 if outcome is not None:
                     return outcome
                 if not place.has_begun:

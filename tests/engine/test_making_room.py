@@ -1,6 +1,7 @@
 """A worker that is busy with a backfill starts what a user waits for when one step is done, and then goes on."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from amber.algorithm import Source, algorithm, result
 from amber.engine.ask import Ask
 from amber.engine.engine import Engine
 from amber.engine.events import StepEvent
-from amber.engine.executors.admission import Requester
+from amber.engine.executors.admission import Capacity, Requester, Resources
 from amber.engine.orders import job_of
 from amber.engine.worker import Worker
+from amber.keys import recipe
 from amber.registry import Registry
 from amber.store.jobs import BACKGROUND, Job
 from amber.store.protocol import Store
@@ -87,3 +89,35 @@ def test_a_user_starts_within_one_step_of_a_backfill(store: Store) -> None:
     at = order.index("first c")
     assert at == 1, f"the user's job started after one step: {order}"
     assert sorted(order) == sorted(f"{step} {film[0]}" for step in ("first", "second") for film in FILMS)
+
+
+def test_a_step_that_was_taken_over_and_waits_for_room_is_told_as_taken_over(store: Store) -> None:
+    told: list[StepEvent] = []
+    goes_on, begun = threading.Event(), threading.Event()
+
+    @algorithm(version="1")
+    def first(source: Source) -> First:
+        begun.set()
+        assert source.asset == FILMS[1] or goes_on.wait(PATIENCE_SECONDS)
+        return First(number=np.array([1], np.int64))
+
+    engine = Engine(store, Registry([first]), capacity=Capacity(Resources(1.0, 0.0, 1 << 30)))
+    closure = engine.closure(Ask("first", (FILMS[1],)))
+    lost = recipe(
+        closure.nodes["first"],
+        closure.step((FILMS[1],)),
+        store.catalog.snapshot(),
+        [("source", FILMS[1], FILMS[1])],
+    )
+    assert store.catalog.take_lease(lost, "somebody who died", 0.0) is not None
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            busy = pool.submit(engine.get, Ask("first", (FILMS[0],)))
+            assert begun.wait(PATIENCE_SECONDS)
+            waiting = pool.submit(engine.get, Ask("first", (FILMS[1],)), told.append)
+            until(lambda: any(event.state == "waiting" for event in told), "it waits for room")
+        finally:
+            goes_on.set()
+        assert busy.result(PATIENCE_SECONDS).id and waiting.result(PATIENCE_SECONDS).id == lost
+    engine.close()
+    assert [event.taken_over for event in told if event.state == "started"] == [True]
