@@ -194,6 +194,30 @@ def check_redis() -> str:
     return f"{link.where} answers"
 
 
+def check_cluster() -> str:
+    """The cluster that computes can be reached, where one is configured."""
+    from amber.settings import Settings
+
+    settings = Settings.read()
+    if settings.executor == "local":
+        return "none; this machine computes"
+    from amber.engine.executors.cluster import Cluster, disconnect
+    from amber.engine.executors.wire import Deployment
+
+    try:
+        most = Cluster(settings.ray_address, Deployment.of(settings)).largest()
+    except AmberError as error:
+        raise Unfit(
+            str(error), "start it, or correct AMBER_RAY_ADDRESS; what is stored needs none"
+        ) from error
+    finally:
+        disconnect()
+    return (
+        f"{settings.ray_address}; its machines have up to {most.cpus:g} processors, {most.gpus:g} accelerators "
+        f"and {size(most.memory_bytes)}"
+    )
+
+
 def _library(module: str, distribution: str) -> Check:
     def check() -> str:
         try:
@@ -258,6 +282,7 @@ CHECKS: dict[str, Check] = {
     "catalogue": check_catalogue,
     "blobs": check_blobs,
     "Redis": check_redis,
+    "cluster": check_cluster,
     "PyAV": check_decoding,
     "OpenCV": _library("cv2", "opencv-python-headless"),
     "PySceneDetect": _library("scenedetect", "scenedetect-headless"),

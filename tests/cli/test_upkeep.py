@@ -41,6 +41,7 @@ def test_doctor_is_content_with_this_machine(amber: Amber) -> None:
         "catalogue",
         "blobs",
         "Redis",
+        "cluster",
         "PyAV",
         "OpenCV",
         "PySceneDetect",

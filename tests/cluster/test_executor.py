@@ -26,6 +26,7 @@ from amber.settings import Settings
 from tests.cluster.conftest import WATCHED
 from tests.cluster.watched import calls, let_end
 from tests.servers.processes import PATIENCE_SECONDS, free_port, until
+from tests.servers.ray import RayCluster, is_listening
 from tests.service.serving import working
 
 
@@ -163,30 +164,78 @@ def test_what_is_stored_needs_no_cluster(settings: Settings, clip: Path) -> None
         "with Amber.open() as amber: assert amber.get('many', sys.argv[1]).hit\n"
         "assert 'ray' not in sys.modules"
     )
-    variables = {
-        **os.environ,
-        "AMBER_HOME": str(settings.home),
-        "AMBER_ALGORITHMS": str(WATCHED),
-        "AMBER_EXECUTOR": "ray",
-        "AMBER_RAY_ADDRESS": f"127.0.0.1:{free_port()}",
-    }
-    subprocess.run([sys.executable, "-c", code, clip], env=variables, check=True, timeout=60)
+    nowhere = _variables(replace(settings, ray_address=f"127.0.0.1:{free_port()}"))
+    subprocess.run([sys.executable, "-c", code, clip], env=nowhere, check=True, timeout=60)
 
 
-def test_a_cluster_that_is_not_there_is_told(tmp_path: Path, clip: Path) -> None:
+def test_a_cluster_that_is_not_there_is_told(settings: Settings, clip: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
-    variables = {
-        **os.environ,
-        "AMBER_HOME": str(tmp_path / "home"),
-        "AMBER_ALGORITHMS": str(WATCHED),
-        "AMBER_EXECUTOR": "ray",
-        "AMBER_RAY_ADDRESS": address,
-    }
+    variables = _variables(replace(settings, ray_address=address))
     command = [sys.executable, "-m", "amber.cli", "get", "many", str(clip), "--json"]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=150)
     assert done.returncode == 1
     assert f"no Ray cluster answers at {address}" in done.stderr and "Traceback" not in done.stderr
     assert json.loads(done.stdout)["error"]["type"] == "ClusterUnavailableError"
+    assert _checked(variables).startswith(f"False no Ray cluster answers at {address}")
+
+
+def test_a_check_says_what_the_cluster_has(settings: Settings) -> None:
+    found = _checked(_variables(settings))
+    assert found.startswith(
+        f"True {settings.ray_address}; its machines have up to 2 processors, 0 accelerators and"
+    )
+
+
+def _checked(variables: dict[str, str]) -> str:
+    """What `amber doctor` finds of the cluster, with these variables."""
+    code = "from amber.cli.checks import *; r = run_check('cluster', check_cluster); print(r.ok, r.found)"
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, env=variables, capture_output=True, text=True, check=True, timeout=100
+    ).stdout
+
+
+def test_whoever_is_outside_of_the_cluster_asks_by_its_client(
+    ray_cluster: RayCluster, settings: Settings, clip: Path
+) -> None:
+    host, _, port = ray_cluster.client_address.removeprefix("ray://").partition(":")
+    until(lambda: is_listening(int(port), host), "the cluster takes clients")
+    command = [sys.executable, "-m", "amber.cli", "get", "many", str(clip), "--set", "rows=3", "--json"]
+    outside = replace(settings, ray_address=ray_cluster.client_address)
+    done = subprocess.run(command, env=_variables(outside), capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stderr
+    assert [row["number"] for row in json.loads(done.stdout)["rows"]] == [0, 1, 2]
+
+
+def test_an_interruption_ends_the_step_and_the_same_command_goes_on(settings: Settings, clip: Path) -> None:
+    command = [sys.executable, "-m", "amber.cli", "get", "patient", str(clip), "--json"]
+    asking = subprocess.Popen(
+        command, env=_variables(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        until(lambda: len(calls(clip)) == 1, "it is being computed", patience=100)
+        asking.send_signal(signal.SIGINT)
+        out, _ = asking.communicate(timeout=60)
+    finally:
+        asking.kill()
+    assert (asking.returncode, json.loads(out)["error"]["type"]) == (130, "KeyboardInterrupt")
+    [process] = calls(clip)
+    until(lambda: not _computes(process), "nobody computes it any more")
+    let_end(clip)
+    with Amber.open(settings=settings) as again:
+        assert again.get("patient", clip).value.number.tolist() == [0]
+    assert len(calls(clip)) == 2
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    """The environment of a process with these settings."""
+    return {
+        **os.environ,
+        "AMBER_HOME": str(settings.home),
+        "AMBER_ALGORITHMS": ",".join(settings.algorithms),
+        "AMBER_EXECUTOR": settings.executor,
+        "AMBER_RAY_ADDRESS": settings.ray_address,
+    }
 
 
 def test_without_ray_it_says_what_to_install(settings: Settings) -> None:

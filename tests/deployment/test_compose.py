@@ -14,6 +14,7 @@ import typer
 import yaml
 
 from amber.cli import app as cli
+from amber.settings import Settings
 from tests.docs.book import ROOT
 
 COMPOSE, DOCKERFILE = ROOT / "docker-compose.yml", ROOT / "Dockerfile"
@@ -104,3 +105,47 @@ def test_the_image_holds_all_that_the_wheel_is_built_from() -> None:
     assert names == shown
     assert {"algorithms", "amber", "jasper", "migrations"} <= names
     assert all((ROOT / name).exists() for name in names)
+
+
+def test_the_cluster_is_an_addition_that_fits_too() -> None:
+    addition = ROOT / "docker-compose.ray.yml"
+    text = addition.read_text().replace("!override ", "")
+    document = yaml.safe_load(text)
+    page = (ROOT / "docs" / "how-to" / "run-on-a-cluster.md").read_text()
+    assert set(re.findall(r"\$\{(\w+):\?\}", text)) == set(re.findall(r"^(\w+)=…$", page, re.MULTILINE))
+    assert set(document["services"]) == {"ray-head", "ray-machine", "worker"}
+    for name in ("ray-head", "ray-machine"):
+        service = document["services"][name]
+        assert service["extends"]["service"] in compose()["services"]
+        assert service["healthcheck"]["test"][:2] == ["CMD", "ray"]
+        assert {volume.partition(":")[0] for volume in service["volumes"]} <= set(document["volumes"])
+        _understood_by_ray(service["command"])
+    asks = document["services"]["worker"]["environment"]
+    settings = Settings.read({name: value for name, value in asks.items() if name.startswith("AMBER_")})
+    assert (settings.executor, settings.ray_address) == ("ray", "ray://ray-head:10001")
+
+
+def _understood_by_ray(command: list[str]) -> None:
+    from ray.scripts.scripts import start
+
+    assert command[0] == "start"
+    start.make_context("start", [*command[1:]])
+
+
+def test_the_composition_of_the_cluster_fits_the_schema(tmp_path: Path) -> None:
+    plain = tmp_path / "docker-compose.yml"
+    plain.write_text((ROOT / "docker-compose.ray.yml").read_text().replace("!override ", ""))
+    judged = _judged(plain)
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+
+
+def test_the_example_for_kubernetes_is_read_and_has_what_a_cluster_needs() -> None:
+    page = (ROOT / "docs" / "how-to" / "run-on-a-cluster.md").read_text()
+    [text] = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    spec = yaml.safe_load(text)["spec"]
+    pinned = re.search(r"^ray==(.*)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert pinned is not None and spec["rayVersion"] == pinned[1]
+    groups = {group["groupName"]: group for group in spec["workerGroupSpecs"]}
+    [container] = groups["accelerators"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert all(group["minReplicas"] <= group["maxReplicas"] for group in groups.values())

@@ -55,6 +55,13 @@ class RayCluster:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def client_address(self) -> str:
+        """The same for whoever is no part of it."""
+        from ray.util import get_node_ip_address
+
+        return f"ray://{get_node_ip_address()}:{self.client_port}"
+
+    @property
     def variables(self) -> dict[str, str]:
         """What a process needs in its environment to use it."""
         return {**VARIABLES, "RAY_AUTH_TOKEN": self.token}
@@ -64,7 +71,7 @@ def head(folder: Path, cluster: RayCluster, *, cpus: int = 2, gpus: int = 0) -> 
     """The first node of a cluster, not started yet, with its log in a folder."""
     words = ["--head", f"--port={cluster.port}", f"--ray-client-server-port={cluster.client_port}"]
     words += ["--include-dashboard=false", f"--num-cpus={cpus}", f"--num-gpus={gpus}"]
-    return _node(folder, cluster, "127.0.0.1", words, lambda: _listens(cluster.port))
+    return _node(folder, cluster, "127.0.0.1", words, lambda: is_listening(cluster.port))
 
 
 def further(folder: Path, cluster: RayCluster, number: int, *, cpus: int = 2, gpus: int = 0) -> Process:
@@ -99,9 +106,10 @@ def members(process: int) -> list[int]:
     return found
 
 
-def _listens(port: int) -> bool:
+def is_listening(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether somebody takes connections there."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+        socket.create_connection((host, port), timeout=1.0).close()
     except OSError:
         return False
     return True
