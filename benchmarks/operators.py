@@ -3,10 +3,12 @@
 import argparse
 import dataclasses
 import io
+import signal
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ from benchmarks.subject import progress, the_film
 
 #: An operator of eight bits has to have this cosine with the one of single precision, at its worst picture.
 LEAST_COSINE = 0.999
+#: How long a network may take to be made ready; compiling is what takes long.
+PATIENCE_SECONDS = 180
 #: Pictures of the film: those that eight bits are fitted to, and those that are compared.
 FITTED, COMPARED = 32, 32
 
@@ -160,8 +164,9 @@ def measure(film: Path, rounds: int) -> Answer:
         for name, make in _WAYS.items():
             progress("operators", f"{subject.name}: {name}")
             try:
-                ways[name] = make(subject)
-                ways[name](subject.inputs[0])
+                with _within(PATIENCE_SECONDS):
+                    ways[name] = make(subject)
+                    ways[name](subject.inputs[0])
             except Exception as error:  # noqa: BLE001 - what cannot be run so is told
                 ways.pop(name, None)
                 notes.append(
@@ -189,6 +194,22 @@ def measure(film: Path, rounds: int) -> Answer:
         wanted=(),
         notes=tuple(notes),
     )
+
+
+@contextmanager
+def _within(seconds: int) -> Iterator[None]:
+    """Raises TimeoutError where it takes longer."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise TimeoutError(f"not ready within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _as_it_is(subject: Subject) -> Run:
