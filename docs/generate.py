@@ -404,7 +404,8 @@ def _metrics() -> Iterator[tuple[str, str, str]]:
             suffix = "_total" if one._type == "counter" else ""
             labels = ", ".join(f"`{label}`" for label in one._labelnames)
             yield f"`{one._name}{suffix}`", labels, one._documentation
-    yield "`amber_jobs`", "`state`", "Jobs in each state; those queued are the queue."
+    for name, (told, labelled) in metrics.READ.items():
+        yield f"`{name}`", ", ".join(f"`{label}`" for label in labelled), told
 
 
 def _statuses() -> Iterator[tuple[str, str, str]]:

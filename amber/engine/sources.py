@@ -285,15 +285,18 @@ class Watching:
             self._thread.join()
 
     def _run(self) -> None:
-        due = [0.0 for _ in self._sources]
+        looked = [float("-inf") for _ in self._sources]
+        told = [False for _ in self._sources]
         with self._engine.store.wakeups.waiting(SOURCES) as news:
             while not self._stopping.is_set():
                 for number, source in enumerate(self._sources):
-                    if time.monotonic() >= due[number]:
+                    pause = LOOK_SECONDS if told[number] else source.every_seconds
+                    if time.monotonic() - looked[number] >= pause:
+                        told[number] = False  # what is told during the look calls for another one
                         self._try(source)
-                        due[number] = time.monotonic() + source.every_seconds
+                        looked[number] = time.monotonic()
                 if news.wait(LOOK_SECONDS):
-                    due = [0.0 for _ in self._sources]
+                    told = [True for _ in self._sources]
 
     def _try(self, source: Watched) -> None:
         """Look, if no other process of this machine does, or none at all at what all see."""

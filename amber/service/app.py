@@ -30,6 +30,7 @@ from amber.service import (
     plans,
     problems,
     search,
+    sources,
     subscriptions,
     uploads,
 )
@@ -72,6 +73,7 @@ def make_routes(amber: Amber, settings: Settings) -> FastAPI:
         jobs,
         backfills,
         subscriptions,
+        sources,
         plans,
         algorithms,
         costs,

@@ -130,6 +130,25 @@ def count_hit(service: Service, trace: Trace, caller: Caller) -> None:
     size_bytes.inc(trace.value.size_bytes)
 
 
+#: What is read from the catalogue when it is asked for: name → what it tells, and its labels.
+READ: dict[str, tuple[str, tuple[str, ...]]] = {
+    "amber_jobs": ("Jobs in each state; those queued are the queue.", ("state",)),
+    "amber_subscription_lag_seconds": (
+        "How long the longest waiting feature of a standing order has waited.",
+        ("subscription", "algorithm"),
+    ),
+    "amber_subscription_assets": (
+        "Assets of a standing order by how it stands to them.",
+        ("subscription", "algorithm", "state"),
+    ),
+}
+
+
+def _family(name: str) -> GaugeMetricFamily:
+    help_text, labels = READ[name]
+    return GaugeMetricFamily(name, help_text, labels=labels)
+
+
 class _Queue(Collector):
     """How many jobs are in each state, read from the catalogue when it is asked for.
 
@@ -142,9 +161,7 @@ class _Queue(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The numbers; none where the catalogue cannot be read."""
-        family = GaugeMetricFamily(
-            "amber_jobs", "Jobs in each state; those queued are the queue.", labels=["state"]
-        )
+        family = _family("amber_jobs")
         try:
             counts = self._catalog.count_jobs()
         except StoreError:
@@ -166,16 +183,7 @@ class _Orders(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The numbers; none where the catalogue cannot be read."""
-        lag = GaugeMetricFamily(
-            "amber_subscription_lag_seconds",
-            "How long the longest waiting feature of a standing order has waited.",
-            labels=["subscription", "algorithm"],
-        )
-        assets = GaugeMetricFamily(
-            "amber_subscription_assets",
-            "Assets of a standing order by how it stands to them.",
-            labels=["subscription", "algorithm", "state"],
-        )
+        lag, assets = _family("amber_subscription_lag_seconds"), _family("amber_subscription_assets")
         try:
             orders = self._catalog.subscriptions()
         except StoreError:

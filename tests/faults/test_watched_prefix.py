@@ -6,12 +6,15 @@ from pathlib import Path
 import obstore
 import pytest
 from obstore.store import S3Store
+from starlette.testclient import TestClient
 
 from amber.client import Amber
 from amber.engine.compute import source_of
-from amber.engine.sources import WatchedPrefix
+from amber.engine.sources import LIST_SECONDS, WatchedPrefix, Watching
 from amber.errors import StoreUnavailableError
+from amber.service.app import make_routes
 from amber.settings import Settings
+from amber.store.arrivals import Arrival
 from amber.store.backfills import Wish
 from tests.cli.clips import write_clip
 from tests.faults.standing import CHEAP, worker
@@ -157,6 +160,26 @@ def test_a_takedown_removes_the_copy_of_the_original(amber: Amber, bucket: Bucke
     assert len(list(copies.glob("[0-9a-f][0-9a-f]/*"))) == 1
     amber.apply(amber.plan_forget("a", reason="asked to"))
     assert list(copies.glob("[0-9a-f][0-9a-f]/*")) == []
+
+
+def test_who_is_told_of_an_event_looks_at_once_and_the_route_tells(
+    amber: Amber, bucket: Bucket, tmp_path: Path
+) -> None:
+    taken: list[Arrival] = []
+    watching = Watching(amber.engine, [WatchedPrefix(amber.engine, bucket.url)], taken.append)
+    bucket.put("a.mp4", _clip(tmp_path, 99))
+    watching.start()
+    with TestClient(make_routes(amber, Settings(tmp_path / "home"))) as client:
+        try:
+            until(lambda: len(taken) == 1, "what is there is taken")
+            bucket.put("b.mp4", _clip(tmp_path, 150))
+            event = {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"object": {"key": "b.mp4"}}}]}
+            for _ in range(3):
+                assert client.post("/v1/sources/events", json=event).status_code == 202
+            until(lambda: len(taken) == 2, "what came is taken", patience=LIST_SECONDS / 2)
+        finally:
+            watching.stop()
+    assert len(amber.assets()) == 2
 
 
 def test_whenever_its_watcher_is_killed_each_is_computed_once(bucket: Bucket, s3: S3, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ SCOPES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/subscriptions/{subscription}"): "read",
     ("DELETE", "/v1/subscriptions/{subscription}"): "admin",
     ("GET", "/v1/subscriptions/{subscription}/deliveries"): "read",
+    ("POST", "/v1/sources/events"): "write",
     ("GET", "/metrics"): "read",
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
