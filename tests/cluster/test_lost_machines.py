@@ -23,7 +23,7 @@ from tests.servers.ray import RayCluster, further, head, members
 SOAK = "AMBER_SOAK" in os.environ
 CLIPS = 12 if SOAK else 3
 #: How long anything may take on a busy machine.
-PATIENCE_SECONDS = 600.0 if SOAK else 150.0
+PATIENCE_SECONDS = 600.0 if SOAK else 240.0
 COUNTED = f"{Path(__file__).with_name('counted.py')}:ALGORITHMS"
 #: What the main job computes of a film.
 MAIN_JOB = ("standard", "shots", "shot_embeddings", "duplicate_groups", "match_pairs")

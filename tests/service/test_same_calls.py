@@ -192,11 +192,14 @@ def test_no_job_is_left_of_what_was_answered(amber: Amber, clip: Path) -> None:
 SEARCH = ("algorithms.standard:standard", str(Path(__file__).parents[1] / "editing/searches.py"))
 
 
-@pytest.fixture(params=["embedded", "http"])
+@pytest.fixture(params=["embedded", "http", "ray"])
 def searching(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Amber]:
     """Amber with a quick search, either way."""
     chosen = Settings(tmp_path / "home", algorithms=SEARCH)
-    if request.param == "embedded":
+    if request.param == "ray":
+        cluster: RayCluster = request.getfixturevalue("ray_cluster")
+        chosen = replace(chosen, executor="ray", ray_address=cluster.address)
+    if request.param != "http":
         with Amber.open(settings=chosen) as amber:
             yield amber
     else:
