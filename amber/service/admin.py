@@ -15,9 +15,9 @@ from amber.engine.invalidate import (
 )
 from amber.engine.kept_plans import plan_document
 from amber.engine.names import is_hash
-from amber.engine.texts import json_text
 from amber.errors import PlanStateError, UsageError
 from amber.service import models
+from amber.service.answers import described, in_json
 from amber.service.auth import Caller
 from amber.service.context import Admin, Service, TheService, body_of, json_body, named_asset
 from amber.service.problems import problems
@@ -27,9 +27,7 @@ router = APIRouter(prefix="/v1/admin", tags=["admin"])
 
 
 def _answers(description: str, model: str, *further: int) -> dict[int | str, dict[str, Any]]:
-    schema = {"$ref": f"#/components/schemas/{model}"}
-    answer = {"description": description, "content": {"application/json": {"schema": schema}}}
-    return {200: answer, **problems(404, 409, 413, 415, 422, *further)}
+    return {200: described(description, model), **problems(404, 409, 413, 415, 422, *further)}
 
 
 @router.post(
@@ -78,7 +76,7 @@ async def post_restore(
         _check_covers(service, body.plan_id, algorithm, version)
         return undo_plan(service.amber.store, body.plan_id, who=who_of(caller))
 
-    return _json(plan_document(await service.run(undone)))
+    return in_json(plan_document(await service.run(undone)))
 
 
 @router.post(
@@ -120,7 +118,7 @@ async def post_retry(request: Request, service: TheService, caller: Admin) -> Re
             service.amber.registry.get(body.algorithm)
         return service.amber.retry(body.algorithm, body.asset)
 
-    return _json({"forgotten": await service.run(forget)})
+    return in_json({"forgotten": await service.run(forget)})
 
 
 async def _plan_or_apply(
@@ -153,7 +151,7 @@ async def _plan_or_apply(
 
     plan_id = body.plan_id
     plan = await service.run(planned if plan_id is None else lambda: applied(plan_id))
-    return _json(plan_document(plan))
+    return in_json(plan_document(plan))
 
 
 def _check_covers(service: Service, plan_id: str, algorithm: str, version: str) -> None:
@@ -171,7 +169,3 @@ def _check_covers(service: Service, plan_id: str, algorithm: str, version: str) 
 def who_of(caller: Caller) -> str:
     """By whom, for the audit."""
     return f"token {caller.name}" if caller.name != "anonymous" else "anonymous over HTTP"
-
-
-def _json(document: Any) -> Response:
-    return Response(json_text(document), media_type="application/json")

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from amber.engine.documents import algorithm_document, graph_document
-from amber.engine.texts import json_text
+from amber.service.answers import in_json
 from amber.service.context import Reader, TheService
 from amber.service.problems import problems
 
@@ -25,7 +25,7 @@ _LIST = {"type": "array", "items": {"$ref": "#/components/schemas/Algorithm"}}
 async def list_algorithms(service: TheService, caller: Reader) -> Response:
     """Every loaded version with its inputs, settings, weights and resources."""
     registry = service.amber.registry
-    return _json([algorithm_document(registry, algorithm) for algorithm in registry])
+    return in_json([algorithm_document(registry, algorithm) for algorithm in registry])
 
 
 @router.get(
@@ -35,7 +35,7 @@ async def list_algorithms(service: TheService, caller: Reader) -> Response:
 )
 async def get_graph(service: TheService, caller: Reader) -> Response:
     """The algorithms, and an edge for each input that another one produces."""
-    return _json(graph_document(service.amber.registry))
+    return in_json(graph_document(service.amber.registry))
 
 
 @router.get(
@@ -48,8 +48,4 @@ async def get_algorithm(service: TheService, caller: Reader, algorithm: str) -> 
     registry = service.amber.registry
     registry.get(algorithm)
     found = [registry.get(algorithm, version) for version in registry.versions(algorithm)]
-    return _json([algorithm_document(registry, one) for one in found])
-
-
-def _json(document: Any) -> Response:
-    return Response(json_text(document), media_type="application/json")
+    return in_json([algorithm_document(registry, one) for one in found])

@@ -16,6 +16,7 @@ from amber.engine.texts import json_text
 from amber.engine.triggers import arrived
 from amber.errors import AssetNotFoundError, LocationRefusedError, TooLargeError, UsageError
 from amber.service import models
+from amber.service.answers import described, in_json
 from amber.service.auth import Caller
 from amber.service.context import (
     Reader,
@@ -36,11 +37,6 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many a page has.")]
 
 
-def _answer(description: str, model: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model}"}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
 def _upload_body() -> dict[str, Any]:
     body = json_body(models.LocationBody)
     binary = {"schema": {"type": "string", "format": "binary"}}
@@ -51,8 +47,8 @@ def _upload_body() -> dict[str, Any]:
 @router.post(
     "",
     responses={
-        200: _answer("The asset was known.", "Ingested"),
-        201: _answer("The asset is new.", "Ingested"),
+        200: described("The asset was known.", "Ingested"),
+        201: described("The asset is new.", "Ingested"),
         **problems(404, 409, 413, 415, 422, 507),
     },
     openapi_extra=_upload_body(),
@@ -90,7 +86,7 @@ async def post_asset(
 
 @router.get(
     "",
-    responses={200: _answer("A page of assets.", "Assets"), **problems(422)},
+    responses={200: described("A page of assets.", "Assets"), **problems(422)},
     summary="The library, in the order of hashes",
 )
 async def list_assets(
@@ -118,12 +114,12 @@ async def list_assets(
     else:
         found = await service.run(lambda: catalog.assets(labels, after=after, limit=limit))
     following = found[-1].asset if len(found) == limit else None
-    return _json({"assets": [asset_document(record) for record in found], "next_after": following})
+    return in_json({"assets": [asset_document(record) for record in found], "next_after": following})
 
 
 @router.get(
     "/{asset}",
-    responses={200: _answer("The asset.", "ShownAsset"), **problems(404, 422)},
+    responses={200: described("The asset.", "ShownAsset"), **problems(404, 422)},
     summary="One asset",
 )
 async def get_asset(service: TheService, caller: Reader, asset: str) -> Response:
@@ -135,12 +131,12 @@ async def get_asset(service: TheService, caller: Reader, asset: str) -> Response
         del document["features"]
         return document
 
-    return _json(await service.run(shown))
+    return in_json(await service.run(shown))
 
 
 @router.patch(
     "/{asset}",
-    responses={200: _answer("The asset as it is now.", "Asset"), **problems(404, 413, 415, 422)},
+    responses={200: described("The asset as it is now.", "Asset"), **problems(404, 413, 415, 422)},
     openapi_extra=json_body(models.LabelBody),
     summary="Title and labels of an asset",
 )
@@ -157,12 +153,12 @@ async def patch_asset(request: Request, service: TheService, caller: Writer, ass
             arrived(service.amber.engine, found.asset)
         return named_asset(service, found.asset)
 
-    return _json(asset_document(await service.run(labelled)))
+    return in_json(asset_document(await service.run(labelled)))
 
 
 @router.get(
     "/{asset}/features",
-    responses={200: _answer("A page of features.", "StoredFeatures"), **problems(404, 422)},
+    responses={200: described("A page of features.", "StoredFeatures"), **problems(404, 422)},
     summary="What is stored for an asset",
 )
 async def list_features(
@@ -180,7 +176,7 @@ async def list_features(
     found = await service.run(listed)
     page = found[after : after + limit]
     following = after + limit if after + limit < len(found) else None
-    return _json({"features": [trace_document(trace) for trace in page], "next_after": following})
+    return in_json({"features": [trace_document(trace) for trace in page], "next_after": following})
 
 
 def _named(service: Service, caller: Caller, body: models.LocationBody) -> Ingested:
@@ -264,7 +260,3 @@ async def _upload(request: Request, service: Service, title: str | None) -> Inge
             raise UsageError("the upload has no bytes; send a media file, or JSON with a `uri`")
         digest = hasher.hexdigest()
         return await service.run_ingest(lambda: keep_upload(store, path, digest, title=title))
-
-
-def _json(document: Any) -> Response:
-    return Response(json_text(document), media_type="application/json")

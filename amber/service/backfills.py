@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from amber.engine.standing_documents import backfill_document, forecast_document, item_document
-from amber.engine.texts import json_text
 from amber.service import models_standing as models
+from amber.service.answers import described, in_json
 from amber.service.context import Reader, Service, TheService, Writer, body_of, json_body
 from amber.service.problems import problems
 from amber.store.backfills import ITEM_STATES, Backfill, Wish
@@ -20,13 +20,8 @@ ItemStates = Annotated[
 ]
 
 
-def _answer(description: str, model: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model}"}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
 _CHANGED: dict[int | str, dict[str, Any]] = {
-    200: _answer("The backfill as it is now.", "Backfill"),
+    200: described("The backfill as it is now.", "Backfill"),
     **problems(404, 409, 422),
 }
 
@@ -34,8 +29,8 @@ _CHANGED: dict[int | str, dict[str, Any]] = {
 @router.post(
     "",
     responses={
-        200: _answer("With `dry_run`: what it would do.", "Forecast"),
-        201: _answer("It runs; `Location` leads to it.", "Backfill"),
+        200: described("With `dry_run`: what it would do.", "Forecast"),
+        201: described("It runs; `Location` leads to it.", "Backfill"),
         **problems(404, 409, 413, 415, 422),
     },
     openapi_extra=json_body(models.BackfillBody),
@@ -50,7 +45,7 @@ async def post_backfill(request: Request, service: TheService, caller: Writer) -
     wish = Wish(body.algorithm, body.version, body.settings, body.use, body.where)
     backfills = service.amber.backfills
     if body.dry_run:
-        return _json(forecast_document(await service.run(lambda: backfills.plan(wish, body.assets))))
+        return in_json(forecast_document(await service.run(lambda: backfills.plan(wish, body.assets))))
     made = await service.run(
         lambda: backfills.start(
             wish,
@@ -61,33 +56,33 @@ async def post_backfill(request: Request, service: TheService, caller: Writer) -
             who=caller.name,
         )
     )
-    return _json(backfill_document(made), 201, Location=f"/v1/backfills/{made.id}")
+    return in_json(backfill_document(made), 201, Location=f"/v1/backfills/{made.id}")
 
 
 @router.get(
     "",
-    responses={200: _answer("All that there are.", "Backfills"), **problems()},
+    responses={200: described("All that there are.", "Backfills"), **problems()},
     summary="Backfills, oldest first",
 )
 async def list_backfills(service: TheService, caller: Reader) -> Response:
     """How far each is."""
     found = await service.run(service.amber.backfills.all)
-    return _json({"backfills": [backfill_document(one) for one in found]})
+    return in_json({"backfills": [backfill_document(one) for one in found]})
 
 
 @router.get(
     "/{backfill}",
-    responses={200: _answer("The backfill.", "Backfill"), **problems(404, 422)},
+    responses={200: described("The backfill.", "Backfill"), **problems(404, 422)},
     summary="How far a backfill is",
 )
 async def get_backfill(service: TheService, caller: Reader, backfill: str) -> Response:
     """How many assets are in each state, and the seconds that are left."""
-    return _json(backfill_document(await service.run(lambda: _known(service, backfill))))
+    return in_json(backfill_document(await service.run(lambda: _known(service, backfill))))
 
 
 @router.get(
     "/{backfill}/items",
-    responses={200: _answer("A page of its assets.", "BackfillItems"), **problems(404, 422)},
+    responses={200: described("A page of its assets.", "BackfillItems"), **problems(404, 422)},
     summary="What became of each asset",
 )
 async def list_items(
@@ -108,7 +103,7 @@ async def list_items(
 
     found = await service.run(listed)
     following = found[-1].position if len(found) == limit else None
-    return _json({"items": [item_document(item) for item in found], "next_after": following})
+    return in_json({"items": [item_document(item) for item in found], "next_after": following})
 
 
 @router.post("/{backfill}/pause", responses=_CHANGED, summary="Ask for no more")
@@ -130,12 +125,8 @@ async def post_cancel(service: TheService, caller: Writer, backfill: str) -> Res
 
 
 async def _moved(service: Service, backfill: str, does: Callable[[str], Backfill]) -> Response:
-    return _json(backfill_document(await service.run(lambda: does(_known(service, backfill).id))))
+    return in_json(backfill_document(await service.run(lambda: does(_known(service, backfill).id))))
 
 
 def _known(service: Service, backfill: str) -> Backfill:
     return service.amber.store.catalog.backfill(backfill)
-
-
-def _json(document: Any, status: int = 200, **headers: str) -> Response:
-    return Response(json_text(document), status, headers=headers, media_type="application/json")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from amber.engine.savings import costs_document
-from amber.engine.texts import json_text
+from amber.service.answers import described, in_json
 from amber.service.context import Reader, TheService
 from amber.service.problems import problems
 
@@ -18,10 +18,7 @@ Algorithm = Annotated[str | None, Query(description="Of this one; of all, unless
 @router.get(
     "",
     responses={
-        200: {
-            "description": "Sums by algorithm, version and requester.",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Costs"}}},
-        },
+        200: described("Sums by algorithm, version and requester.", "Costs"),
         **problems(422),
     },
     summary="What was spent and saved",
@@ -30,4 +27,4 @@ async def get_costs(service: TheService, caller: Reader, algorithm: Algorithm = 
     """What computing took, how often a stored feature was found, and what those took once; the latest minutes may be missing."""
     accounts = await service.run(service.amber.costs)
     found = [one for one in accounts if algorithm in (None, one.algorithm)]
-    return Response(json_text(costs_document(found)), media_type="application/json")
+    return in_json(costs_document(found))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from amber.engine.documents import job_document
 from amber.engine.texts import json_text
 from amber.errors import JobNotFoundError
+from amber.service.answers import in_json
 from amber.service.context import Reader, Service, TheService, Writer, asker_of, wait_of
 from amber.service.problems import problems
 from amber.store.jobs import Job
@@ -46,7 +47,7 @@ async def list_jobs(
     catalog = service.amber.store.catalog
     found = await service.run(lambda: catalog.jobs(after=after, limit=limit, ended=ended))
     following = found[-1].key if len(found) == limit else None
-    return _json({"jobs": [job_document(job) for job in found], "next_after": following})
+    return in_json({"jobs": [job_document(job) for job in found], "next_after": following})
 
 
 @router.get(
@@ -76,8 +77,8 @@ async def get_job(request: Request, service: TheService, caller: Reader, job: st
     if not found.is_ended and (wait := wait_of(request)):
         found = await service.hub.until_ended(job, wait) or found
     if found.state == "ready":
-        return _json(job_document(found), 303, Location=f"/v1/features/{found.recipe}")
-    return _json(job_document(found))
+        return in_json(job_document(found), 303, Location=f"/v1/features/{found.recipe}")
+    return in_json(job_document(found))
 
 
 @router.get(
@@ -120,7 +121,7 @@ async def delete_job(request: Request, service: TheService, caller: Writer, job:
     found = await service.run(lambda: catalog.withdraw_job(_checked(job), asker_of(request, caller)))
     if found is None:
         raise _unknown(job)
-    return _json(job_document(found))
+    return in_json(job_document(found))
 
 
 async def _events(service: Service, job: Job, last: int) -> AsyncIterator[bytes]:
@@ -180,7 +181,3 @@ def _checked(key: str) -> str:
 
 def _unknown(key: str) -> JobNotFoundError:
     return JobNotFoundError(f"there is no job {key[:70]!r}; GET /v1/jobs lists those that wait or run")
-
-
-def _json(document: Any, status: int = 200, **headers: str) -> Response:
-    return Response(json_text(document), status, headers=headers, media_type="application/json")

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from amber.engine.standing_documents import delivery_document, subscription_document
-from amber.engine.texts import json_text
 from amber.errors import SubscriptionNotFoundError
 from amber.service import models_standing as models
+from amber.service.answers import described, in_json
 from amber.service.context import Admin, Reader, Service, TheService, body_of, json_body
 from amber.service.problems import problems
 from amber.store.backfills import Wish
@@ -17,16 +17,11 @@ from amber.store.subscriptions import Subscription
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 
 
-def _answer(description: str, model: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model}"}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
 @router.post(
     "",
     responses={
-        200: _answer("There is such an order.", "Subscription"),
-        201: _answer(
+        200: described("There is such an order.", "Subscription"),
+        201: described(
             "It stands from now on; `secret` signs the calls of its webhook, and is told this once.",
             "NewSubscription",
         ),
@@ -49,33 +44,33 @@ async def post_subscription(request: Request, service: TheService, caller: Admin
     document = subscription_document(made)
     if is_new:
         document["secret"] = made.secret or None
-    return _json(document, 201 if is_new else 200, Location=f"/v1/subscriptions/{made.id}")
+    return in_json(document, 201 if is_new else 200, Location=f"/v1/subscriptions/{made.id}")
 
 
 @router.get(
     "",
-    responses={200: _answer("All that there are.", "Subscriptions"), **problems()},
+    responses={200: described("All that there are.", "Subscriptions"), **problems()},
     summary="Standing orders, oldest first",
 )
 async def list_subscriptions(service: TheService, caller: Reader) -> Response:
     """How each stands: how many assets it is about, of how many the feature is there, and how long the others have waited."""
     found = await service.run(service.amber.subscriptions.all)
-    return _json({"subscriptions": [subscription_document(one) for one in found]})
+    return in_json({"subscriptions": [subscription_document(one) for one in found]})
 
 
 @router.get(
     "/{subscription}",
-    responses={200: _answer("The order.", "Subscription"), **problems(404, 422)},
+    responses={200: described("The order.", "Subscription"), **problems(404, 422)},
     summary="How a standing order stands",
 )
 async def get_subscription(service: TheService, caller: Reader, subscription: str) -> Response:
     """As it was when it was last held against the catalogue."""
-    return _json(subscription_document(await service.run(lambda: _known(service, subscription))))
+    return in_json(subscription_document(await service.run(lambda: _known(service, subscription))))
 
 
 @router.delete(
     "/{subscription}",
-    responses={200: _answer("The order that stood until now.", "Subscription"), **problems(404, 422)},
+    responses={200: described("The order that stood until now.", "Subscription"), **problems(404, 422)},
     summary="Take a standing order back",
 )
 async def delete_subscription(service: TheService, caller: Admin, subscription: str) -> Response:
@@ -86,13 +81,13 @@ async def delete_subscription(service: TheService, caller: Admin, subscription: 
         service.amber.subscriptions.remove(found.id)
         return found
 
-    return _json(subscription_document(await service.run(removed)))
+    return in_json(subscription_document(await service.run(removed)))
 
 
 @router.get(
     "/{subscription}/deliveries",
     responses={
-        200: _answer("What is told, the one that is due first in front.", "Deliveries"),
+        200: described("What is told, the one that is due first in front.", "Deliveries"),
         **problems(404, 422),
     },
     summary="What a webhook is told",
@@ -110,7 +105,7 @@ async def list_deliveries(
         known = _known(service, subscription)
         return service.amber.store.catalog.deliveries(subscription=known.id, state=state, limit=limit)
 
-    return _json({"deliveries": [delivery_document(one) for one in await service.run(listed)]})
+    return in_json({"deliveries": [delivery_document(one) for one in await service.run(listed)]})
 
 
 def _known(service: Service, subscription: str) -> Subscription:
@@ -120,7 +115,3 @@ def _known(service: Service, subscription: str) -> Subscription:
     raise SubscriptionNotFoundError(
         f"there is no subscription {subscription[:70]!r}; GET /v1/subscriptions lists them"
     )
-
-
-def _json(document: Any, status: int = 200, **headers: str) -> Response:
-    return Response(json_text(document), status, headers=headers, media_type="application/json")
