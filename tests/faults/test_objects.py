@@ -14,7 +14,7 @@ import obstore
 import pytest
 
 from amber.errors import BlobCorruptError, BlobMissingError, StoreUnavailableError
-from amber.store import objects
+from amber.store import object_places
 from amber.store.copies import Copies
 from amber.store.object_places import open_objects
 from amber.store.objects import ObjectBlobs
@@ -81,7 +81,7 @@ def test_a_server_that_is_killed_under_load_loses_nothing_that_was_acknowledged(
 def test_a_server_that_stays_away_is_told_in_bounded_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects, "_RETRIES", {"max_retries": 2, "retry_timeout": timedelta(seconds=2)})
+    monkeypatch.setattr(object_places, "_RETRIES", {"max_retries": 2, "retry_timeout": timedelta(seconds=2)})
     with server.running(tmp_path / "server") as own:
         _name_in_environment(monkeypatch, own.variables)
         with _opened(tmp_path, own.url()) as blobs:
@@ -166,7 +166,7 @@ def test_a_busy_server_is_asked_again(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_server_that_stays_busy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "_RETRIES", {"max_retries": 2, "retry_timeout": timedelta(seconds=2)})
+    monkeypatch.setattr(object_places, "_RETRIES", {"max_retries": 2, "retry_timeout": timedelta(seconds=2)})
     with _bad_server(monkeypatch, busy=1000) as plan, _opened(tmp_path) as blobs:
         with pytest.raises(StoreUnavailableError, match="cannot be reached"):
             blobs.read(NAME)
@@ -177,7 +177,7 @@ def test_a_server_that_stays_busy_is_told(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_body_that_is_cut_short_is_never_taken_for_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: int
 ) -> None:
-    monkeypatch.setattr(objects, "_RETRIES", {"max_retries": 1, "retry_timeout": timedelta(seconds=2)})
+    monkeypatch.setattr(object_places, "_RETRIES", {"max_retries": 1, "retry_timeout": timedelta(seconds=2)})
     with _bad_server(monkeypatch, sent=sent), _opened(tmp_path) as blobs:
         for look in (blobs.read, blobs.check, blobs.local_path):
             with pytest.raises(StoreUnavailableError):
