@@ -7,7 +7,7 @@ PYTEST := $(VENV)/python -m pytest
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak fuzz check lint format bench docs build clean
+.PHONY: help setup demo test soak fuzz check lint format bench docs screenshots build clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -45,6 +45,9 @@ bench: setup ## the benchmarks, into benchmarks/RESULTS.md
 
 docs: setup ## write docs/reference from the code
 	@$(VENV)/python docs/generate.py
+
+screenshots: setup ## every page, dark and light, wide and narrow
+	@$(VENV)/python -m tests.pages.screenshots
 
 build: setup ## the wheel, in dist
 	@$(VENV)/python -m build --wheel --no-isolation

@@ -18,6 +18,7 @@ from benchmarks import (
     long_film,
     naming,
     operators,
+    pages,
     pair_search,
     planning,
     planning_remote,
@@ -39,6 +40,7 @@ NAMES = (
     "disk",
     "naming",
     "service",
+    "pages",
     "dataset",
     "catalogue",
     "cluster",
@@ -51,6 +53,7 @@ WITHOUT_FILM = {
     "planning",
     "planning_remote",
     "service",
+    "pages",
     "warm_remote",
 }
 #: Take a quarter of an hour each, so they are run where they are asked for by name.
@@ -100,6 +103,8 @@ def _answers(chosen: Sequence[str], own: Path | None, rounds: int, keys: int) ->
             yield warm_remote.measure(max(rounds, 5))
         if "service" in chosen:
             yield service.measure(rounds)
+        if "pages" in chosen:
+            yield pages.measure(rounds)
         if "planning_remote" in chosen:
             yield planning_remote.measure(keys, rounds)
         if "cluster" in chosen:

@@ -5,6 +5,7 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from amber.keys import Snapshot
@@ -82,6 +83,12 @@ def trace_of(row: Sequence[Any]) -> Trace:
     )
 
 
+@lru_cache(256)
+def _rate(text: str) -> Fraction:
+    """A rate as it is written; a library has few, and reading one costs as much as the rest of its row."""
+    return Fraction(text)
+
+
 def asset_of(row: Sequence[Any], labels: Mapping[str, str]) -> AssetRecord:
     """The asset in a row of asset, title, duration_seconds, frame_count, width, height, rate, partial, facts, added_at."""
     asset, title, duration, frames, width, height, rate, partial, facts, added = row
@@ -92,7 +99,7 @@ def asset_of(row: Sequence[Any], labels: Mapping[str, str]) -> AssetRecord:
         frame_count=frames,
         width=width,
         height=height,
-        rate=None if rate is None else Fraction(rate),
+        rate=None if rate is None else _rate(rate),
         partial=bool(partial),
         facts=json.loads(facts),
         labels=labels,

@@ -1,14 +1,17 @@
 """The library: every film with its picture, its length, and how far it is."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from fractions import Fraction
+from functools import lru_cache
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request
+from markupsafe import Markup
 from starlette.responses import Response
 
 from amber.engine.overview import Overview, Standing, overview
 from amber.service.context import Service, TheService
-from amber.service.pages.rendering import page
+from amber.service.pages.rendering import environment, page
 from amber.service.pages.visitors import PageRoute, Viewer
 from amber.store.protocol import AssetRecord
 
@@ -22,7 +25,8 @@ MAIN = ("shots", "match_pairs", "standard")
 FIRST = ("match_pairs", "shots", "standard")
 #: The algorithm whose result has pictures.
 STANDARD = "standard"
-STATES = ("ready", "running", "queued", "failed", "absent")
+#: Cards that are kept, as most of a library is the same from one look to the next.
+_MOST_CARDS = 20_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,41 @@ class Film:
     standing: Standing
     #: The frame of its picture; None while there is none.
     poster: int | None
+
+    @property
+    def card(self) -> Markup:
+        """Its card; made once for what it shows."""
+        record, job = self.record, self.standing.job
+        labels = tuple(record.labels.items())
+        message = job.message if job is not None else ""
+        return _card(_Facts.of(record), labels, self.standing.state, message, self.poster)
+
+
+class _Facts(NamedTuple):
+    """What a card shows of a record; it can be hashed, which a record with its labels cannot."""
+
+    asset: str
+    title: str
+    duration_seconds: float
+    frame_count: int
+    width: int
+    height: int
+    rate: Fraction | None
+    partial: bool
+
+    @classmethod
+    def of(cls, record: AssetRecord) -> "_Facts":
+        """Those of a record."""
+        return cls(*(getattr(record, name) for name in cls._fields))
+
+
+@lru_cache(_MOST_CARDS)
+def _card(
+    facts: _Facts, labels: tuple[tuple[str, str], ...], state: str, message: str, poster: int | None
+) -> Markup:
+    record = AssetRecord(**facts._asdict(), labels=dict(labels))
+    template = environment().get_template("card.html")
+    return Markup(template.render(record=record, state=state, message=message, poster=poster))  # noqa: S704 - it was escaped
 
 
 @router.get("/")
