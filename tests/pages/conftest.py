@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from amber.client import Amber
 from amber.settings import Settings
@@ -14,7 +14,7 @@ from tests.servers.browser import NoBrowserError, browsing, chromium
 from tests.service.serving import deployment
 
 #: What pages wait for at most; a busy machine is slow.
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 
 
 @pytest.fixture(scope="package")
@@ -24,6 +24,7 @@ def browser() -> Iterator[Browser]:
         chromium()
     except NoBrowserError as error:
         pytest.skip(str(error))
+    expect.set_options(timeout=PATIENCE_MS)
     with browsing() as opened:
         yield opened
 

@@ -25,7 +25,7 @@ FOLDER, PICTURES = ROOT / ".screenshots", ROOT / "docs" / "pictures"
 WIDTHS = {"wide": (1440, 900), "narrow": (420, 900)}
 #: Pictures that the documents show → how wide they are there.
 SHOWN = {
-    "library-dark-wide": 1200,
+    "ready-dark-wide": 1200,
     "film-dark-wide": 1200,
     "cuts-dark-wide": 1200,
     "cuts-light-wide": 900,
@@ -64,7 +64,7 @@ def _filled(amber: Amber) -> dict[str, str]:
     """A library with a film of which everything is known, excerpts of it, one that failed, and one nobody asked about."""
     whole = film(_fetching)
     main_film = amber.ingest(whole, title="Big Buck Bunny").asset
-    amber.label(main_film, {"licence": "CC BY 3.0", "studio": "Blender"})
+    amber.label(main_film, {"licence": "CC BY 3.0", "studio": "Blender"}, title="Big Buck Bunny")
     for algorithm in ("match_pairs", "motion", "shot_labels"):
         print(f"{algorithm} of {whole.name}", flush=True)
         amber.get(algorithm, main_film)
@@ -91,6 +91,7 @@ def _filled(amber: Amber) -> dict[str, str]:
     feature = next(one for one in amber.features(main_film) if one.algorithm == "shot_embeddings")
     return {
         "library": "/",
+        "ready": "/?state=ready",
         "film": f"/films/{main_film}?frame=1450",
         "cuts": f"/cuts?film={main_film}",
         "choose": "/cuts",
