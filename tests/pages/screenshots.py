@@ -134,6 +134,10 @@ def _settle(page: Page) -> None:
     page.wait_for_load_state("load")
     if page.locator("#player").count():
         page.wait_for_selector("#player[data-ready][data-presented]")
+        page.wait_for_function(
+            "(({wanted, presented}) => wanted === undefined || wanted === presented)"
+            "(document.getElementById('player').dataset)"
+        )
     if page.locator(".cut").count():
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Space")
