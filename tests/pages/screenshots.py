@@ -134,10 +134,9 @@ def _settle(page: Page) -> None:
     page.wait_for_load_state("load")
     if page.locator("#player").count():
         page.wait_for_selector("#player[data-ready][data-presented]")
-        page.wait_for_function(
-            "(({wanted, presented}) => wanted === undefined || wanted === presented)"
-            "(document.getElementById('player').dataset)"
-        )
+        wanted = page.locator("#player").get_attribute("data-wanted")
+        if wanted is not None:
+            page.wait_for_selector(f"#player[data-presented='{wanted}']")
     if page.locator(".cut").count():
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Space")
