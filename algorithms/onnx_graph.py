@@ -85,14 +85,14 @@ class Graph:
 
 
 class Network:
-    """A graph that ONNX Runtime runs.
+    """A graph that ONNX Runtime runs; on a GPU where its build for one is installed.
 
     Args:
         file: The bytes of an ONNX file.
     """
 
     def __init__(self, file: bytes) -> None:
-        self._session = session(file)
+        self._session = session(file, may_use_gpu=True)
 
     def __call__(
         self, pictures: Float32[np.ndarray, "..."], *outputs: str
@@ -101,12 +101,13 @@ class Network:
         return [np.asarray(found) for found in self._session.run(outputs, {_INPUT: pictures})]
 
 
-def session(file: bytes | str) -> "InferenceSession":
+def session(file: bytes | str, *, may_use_gpu: bool = False) -> "InferenceSession":
     """The network of an ONNX file, given as its bytes or its path, each call of which takes one thread: its bytes may depend on their number."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    there = onnxruntime.get_available_providers()
-    wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in there]
-    return onnxruntime.InferenceSession(file, options, providers=wanted)
+    providers = ["CPUExecutionProvider"]
+    if may_use_gpu and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        providers.insert(0, "CUDAExecutionProvider")
+    return onnxruntime.InferenceSession(file, options, providers=providers)

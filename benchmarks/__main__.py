@@ -133,9 +133,9 @@ def _machine_part() -> str:
 
 
 def _marked(parts: dict[str, str]) -> dict[str, str]:
-    """Without the machine's part, which tells of the last whole run: a part measured alone says when and where itself."""
+    """Without the machine's part, which tells of the last whole run: a part measured in a run of its own says when and where itself."""
     when = datetime.now(UTC).strftime("%d %B %Y")
-    told = f"- Measured alone on {when}: {'; '.join(machine())}."
+    told = f"- Measured in a run of its own on {when}: {'; '.join(machine())}."
     return {name: f"{text}\n{told}" for name, text in parts.items() if name != "machine"}
 
 
