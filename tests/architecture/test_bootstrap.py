@@ -84,6 +84,18 @@ def test_an_environment_that_fits_is_left_alone(
     bootstrap.main()
 
 
+def test_the_project_is_compiled_even_where_processes_may_not_write_bytecode(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    room = tmp_path / "amber" / "room"
+    room.mkdir(parents=True)
+    (room / "thing.py").write_text("A = 1\n")
+    bootstrap._compile()
+    assert [path.name.partition(".")[0] for path in (room / "__pycache__").iterdir()] == ["thing"]
+
+
 def test_other_constraints_are_another_environment(
     bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
