@@ -43,7 +43,8 @@ format: setup ## rewrite the source in one style
 bench: setup ## the benchmarks, into benchmarks/RESULTS.md
 	@$(VENV)/python -m benchmarks
 
-docs: setup ## write docs/reference from the code
+docs: setup ## write docs/reference and the script of new catalogues from the code
+	@$(VENV)/python migrations/gathered.py
 	@$(VENV)/python docs/generate.py
 
 screenshots: setup ## every page, dark and light, wide and narrow

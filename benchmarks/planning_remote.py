@@ -13,9 +13,9 @@ import psycopg
 from amber.engine.ask import Ask
 from amber.engine.engine import Engine
 from amber.registry import Registry
-from amber.store.migrate import migrate_postgres
 from amber.store.open import open_store
 from amber.store.sql.session import postgres_engine
+from amber.store.upgrade import migrate_postgres
 from benchmarks.measure import Answer, Runs, Wanted
 from benchmarks.planning import ALGORITHMS, KEYS, Library, filled, time_plan
 from benchmarks.subject import progress

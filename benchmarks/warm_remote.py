@@ -20,8 +20,8 @@ from amber.engine.ask import Ask
 from amber.engine.engine import Engine
 from amber.registry import Registry
 from amber.store.cache import CachedBlobs
-from amber.store.migrate import migrate_postgres
 from amber.store.open import open_store
+from amber.store.upgrade import migrate_postgres
 from benchmarks.measure import Answer, Runs, Wanted, per_call
 from benchmarks.subject import progress
 from tests.servers import postgres, s3, valkey

@@ -1,4 +1,4 @@
-"""Runs revisions on the connection that `amber.store.migrate` hands over."""
+"""Runs revisions on the connection that `amber.store.upgrade` hands over."""
 
 from alembic import context
 

@@ -50,7 +50,7 @@ def open_store(
     database = database_of(home, database_url)
     try:
         if database_url is None and database.revision() is None:
-            database.migrate()  # loads Alembic, which only a new home needs
+            database.migrate()
         else:
             database.check()
     except BaseException:

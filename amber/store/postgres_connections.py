@@ -80,7 +80,7 @@ class PostgresConnections(Pool[Connection]):
 
     def migrate(self) -> bool:
         """See `Database`."""
-        from amber.store.migrate import migrate_postgres
+        from amber.store.upgrade import migrate_postgres
 
         return migrate_postgres(self._url)
 

@@ -26,9 +26,11 @@ def test_a_warm_ask_loads_no_library_that_computes(
     assert not any(name.startswith("amber.service") for name in loaded)
 
 
-def test_the_cold_job_loads_them_and_not_torch(amber: Command, clip: Path) -> None:
+def test_the_cold_job_loads_what_computes_and_neither_torch_nor_what_changes_old_homes(
+    amber: Command, clip: Path
+) -> None:
     loaded = _loaded(_with_imports_told(amber).run("get", "match_pairs", clip, "--json").err)
-    assert HEAVY - loaded == {"torch"}
+    assert HEAVY - loaded == {"torch", "alembic"}
 
 
 def _with_imports_told(amber: Command) -> Command:

@@ -13,8 +13,8 @@ import pytest
 from psycopg import sql
 
 from amber.errors import StoreFullError
-from amber.store.migrate import migrate_postgres
 from amber.store.open import open_store
+from amber.store.upgrade import migrate_postgres
 from amber.testing.rows import kept, key_of
 from tests.servers.postgres import with_small_disk
 

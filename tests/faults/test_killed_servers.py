@@ -9,8 +9,8 @@ from typing import Protocol
 
 import pytest
 
-from amber.store.migrate import migrate_postgres
 from amber.store.protocol import Store
+from amber.store.upgrade import migrate_postgres
 from tests.faults.load import PROCESSES, THREADS, Places, load
 from tests.servers import postgres, s3, valkey
 

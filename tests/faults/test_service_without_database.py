@@ -8,7 +8,7 @@ import pytest
 
 from amber.client import Amber
 from amber.settings import Settings
-from amber.store.migrate import migrate_postgres
+from amber.store.upgrade import migrate_postgres
 from tests.cli.clips import write_clip
 from tests.servers import postgres
 from tests.servers.processes import until

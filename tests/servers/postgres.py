@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from amber.store.migrate import migrate_postgres
+from amber.store.upgrade import migrate_postgres
 from tests.servers.processes import Process, free_port, shared
 
 #: Data need not outlive the machine here, only the process.

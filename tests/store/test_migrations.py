@@ -5,21 +5,25 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from amber.errors import SchemaError, StoreUnavailableError
-from amber.store.migrate import config, migrate
+from amber.store.migrate import SCHEMA, migrate
 from amber.store.open import CATALOG_NAME, open_store
 from amber.store.revisions import REVISION
 from amber.store.schema import metadata
 from amber.store.sql.session import sqlite_engine
 from amber.store.sqlite_connections import Connections
+from amber.store.upgrade import config, upgrade_sqlite
+from migrations.gathered import script
 
 MIGRATE = (
     "import sys, pathlib; from amber.store.migrate import migrate; print(migrate(pathlib.Path(sys.argv[1])))"
@@ -40,8 +44,15 @@ def _statements(path: Path) -> dict[str, str]:
     return {name: " ".join(sorted(sql.replace(",", " ").split())) for name, sql in ours}
 
 
-def test_an_empty_home_migrates_to_what_the_code_means(path: Path) -> None:
-    assert migrate(path)
+def test_a_new_home_has_at_once_what_all_revisions_lead_to() -> None:
+    assert SCHEMA.read_text() == script(), "run `make docs`"
+
+
+@pytest.mark.parametrize("make", [migrate, upgrade_sqlite])
+def test_an_empty_home_migrates_to_what_the_code_means(path: Path, make: Callable[[Path], object]) -> None:
+    path.parent.mkdir()
+    path.touch()
+    make(path)
     engine = sqlite_engine(path)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
@@ -86,18 +97,38 @@ def test_of_eight_processes_that_migrate_at_once_one_works_and_the_others_wait(p
     assert Connections(path).revision() == REVISION
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_a_migration_killed_at_any_moment_has_done_all_or_nothing(path: Path, number: int) -> None:
+#: What stands before → the seconds within which most of the work is done.
+MOMENTS = {None: (0.02, 0.4), "0001": (0.3, 1.5)}
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("old", MOMENTS)
+def test_a_migration_killed_at_any_moment_has_done_all_or_nothing(
+    path: Path, old: str | None, number: int
+) -> None:
+    if old is not None:
+        _make_old(path, old)
     process = subprocess.Popen([sys.executable, "-c", MIGRATE, str(path)], stdout=subprocess.DEVNULL)
     try:
-        process.wait(random.Random(number).uniform(0.3, 1.5))
+        process.wait(random.Random(number).uniform(*MOMENTS[old]))
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert not path.exists() or Connections(path).revision() in (None, REVISION)
+    assert not path.exists() or Connections(path).revision() in (old, REVISION)
+    migrate(path)
     store = open_store(path.parent)
     assert store.catalog.problems() == []
     store.close()
+
+
+def test_a_catalogue_of_the_first_revision_is_brought_to_this_one(path: Path) -> None:
+    _make_old(path, "0001")
+    assert Connections(path).revision() == "0001"
+    assert migrate(path)
+    assert Connections(path).revision() == REVISION
+    made = path.with_name("made.sqlite")
+    migrate(made)
+    assert _statements(path) == _statements(made)
 
 
 def test_an_outdated_catalogue_says_what_to_run(path: Path) -> None:
@@ -140,6 +171,17 @@ def test_a_home_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreUnavailableError, match="cannot be made"):
         open_store(tmp_path / "file" / "home")
+
+
+def _make_old(path: Path, revision: str) -> None:
+    path.parent.mkdir()
+    path.touch()
+    engine = sqlite_engine(path)
+    with engine.begin() as connection:
+        settings = config()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, revision)
+    engine.dispose()
 
 
 def _set_revision(path: Path, revision: str, oldest_code: int = 1) -> None:

@@ -12,12 +12,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from amber.errors import SchemaError
-from amber.store.migrate import config, migrate_postgres
 from amber.store.open import open_store
 from amber.store.postgres_connections import PostgresConnections
 from amber.store.revisions import REVISION
 from amber.store.schema import metadata
 from amber.store.sql.session import postgres_engine
+from amber.store.upgrade import config, migrate_postgres
 
 
 @pytest.fixture
