@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 NalCodec = Literal["h264", "hevc"]
@@ -10,8 +11,23 @@ START_CODE = b"\x00\x00\x00\x01"
 
 _H264_SLICES = frozenset({1, 2, 3, 4, 5, 19, 20, 21})
 _H264_PARAMETERS = frozenset({7, 8, 13, 15})
-_HEVC_PARAMETERS = frozenset({32, 33, 34})
 _H264_IDR = 5
+_HEVC_SLICES = frozenset(range(32))
+_HEVC_PARAMETERS = frozenset({32, 33, 34})
+
+#: Kinds of unit: what is neither picture nor parameter set, what carries pictures (VCL), and a parameter set.
+OTHER, SLICE, PARAMETER_SET = range(3)
+
+
+def _kind(number: int, slices: frozenset[int], parameters: frozenset[int]) -> int:
+    return SLICE if number in slices else PARAMETER_SET if number in parameters else OTHER
+
+
+#: The kind of a unit by its first byte: a table, as it is asked of each unit of each packet.
+UNIT_KINDS: dict[NalCodec, bytes] = {
+    "h264": bytes(_kind(byte & 31, _H264_SLICES, _H264_PARAMETERS) for byte in range(256)),
+    "hevc": bytes(_kind(byte >> 1 & 63, _HEVC_SLICES, _HEVC_PARAMETERS) for byte in range(256)),
+}
 
 #: AAC sampling rates by index (ISO/IEC 14496-3, table 1.18).
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
@@ -118,12 +134,12 @@ def split_start_codes(data: bytes) -> list[bytes]:
 
 def is_slice(codec: NalCodec, unit: bytes) -> bool:
     """Whether the unit carries pictures (VCL)."""
-    return (unit[0] & 31) in _H264_SLICES if codec == "h264" else (unit[0] >> 1 & 63) < 32
+    return UNIT_KINDS[codec][unit[0]] == SLICE
 
 
 def is_parameter_set(codec: NalCodec, unit: bytes) -> bool:
     """Whether the unit is a parameter set."""
-    return (unit[0] & 31) in _H264_PARAMETERS if codec == "h264" else (unit[0] >> 1 & 63) in _HEVC_PARAMETERS
+    return UNIT_KINDS[codec][unit[0]] == PARAMETER_SET
 
 
 def is_idr(unit: bytes) -> bool:
@@ -266,17 +282,23 @@ def _aac_rate(index: int) -> int:
     return AAC_RATES[index]
 
 
+@cache
+def _adts_config(byte: int, low_bits: int) -> AacConfig:
+    """What the third byte of a header and the first bits of the fourth say; each packet of a stream says the same."""
+    return AacConfig((byte >> 6) + 1, _aac_rate(byte >> 2 & 15), (byte & 1) << 2 | low_bits)
+
+
 def split_adts(data: bytes) -> tuple[AacConfig, list[bytes]] | None:
     """The configuration and the bare frames of AAC packets with ADTS headers; None if it has none."""
     if len(data) < 7 or data[0] != 0xFF or data[1] & 0xF6 != 0xF0:
         return None
-    config = AacConfig((data[2] >> 6) + 1, _aac_rate(data[2] >> 2 & 15), (data[2] & 1) << 2 | data[3] >> 6)
+    config = _adts_config(data[2], data[3] >> 6)
     frames = []
-    at = 0
-    while at + 7 <= len(data) and data[at] == 0xFF:
+    at, end = 0, len(data)
+    while at + 7 <= end and data[at] == 0xFF:
         size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
         header = 7 if data[at + 1] & 1 else 9
-        if size < header or at + size > len(data):
+        if size < header or at + size > end:
             break
         frames.append(data[at + header : at + size])
         at += size

@@ -13,11 +13,11 @@ from fractions import Fraction
 import numpy as np
 
 from jasper.bitstream import (
+    PARAMETER_SET,
+    UNIT_KINDS,
     AacConfig,
     MalformedBitstreamError,
     NalCodec,
-    is_parameter_set,
-    is_slice,
     read_aac_config,
     read_framing,
     split_adts,
@@ -26,6 +26,9 @@ from jasper.bitstream import (
 )
 
 SCHEME = b"amber-asset-1"
+
+#: Items are hashed once so much of them has come.
+_TOGETHER_BYTES = 256 * 1024
 
 _PCM_NAME = re.compile(r"pcm_([suf])(8|16|24|32|64)(?:le|be)?")
 
@@ -40,18 +43,27 @@ def asset_hash(stream_digests: Iterable[bytes]) -> str:
 
 
 class _Items:
-    """A SHA-256 over items, each preceded by its length."""
+    """A SHA-256 over items, each preceded by its length; many small ones are taken together."""
 
     def __init__(self, *items: bytes) -> None:
         self._hash = hashlib.sha256()
+        self._waiting = bytearray()
         for item in items:
             self.add(item)
 
     def add(self, item: bytes) -> None:
-        self._hash.update(len(item).to_bytes(8, "big"))
-        self._hash.update(item)
+        waiting = self._waiting
+        waiting += len(item).to_bytes(8, "big")
+        waiting += item
+        if len(waiting) >= _TOGETHER_BYTES:
+            self._take_waiting()
+
+    def _take_waiting(self) -> None:
+        self._hash.update(self._waiting)
+        self._waiting.clear()
 
     def digest(self) -> bytes:
+        self._take_waiting()
         return self._hash.digest()
 
 
@@ -68,6 +80,8 @@ class VideoDigest:
         self._items = _Items(b"video", codec.encode())
         self._codec = codec
         self._nal: NalCodec | None = "h264" if codec == "h264" else "hevc" if codec == "hevc" else None
+        #: The kind of a unit by its first byte, where packets are made of units.
+        self._kinds = UNIT_KINDS[self._nal] if self._nal is not None else None
         self._length_size = 0
         #: Every distinct parameter set so far (H.264, HEVC).
         self.parameter_sets: set[bytes] = set()
@@ -97,8 +111,9 @@ class VideoDigest:
             The units that make it up: slices and parameter sets of H.264 and HEVC, OBUs of AV1; else the packet.
         """
         units = self.split(data)
+        kinds = self._kinds
         for unit in units:
-            if self._nal is not None and is_parameter_set(self._nal, unit):
+            if kinds is not None and kinds[unit[0]] == PARAMETER_SET:
                 self.parameter_sets.add(unit)
             else:
                 self._items.add(unit)
@@ -107,9 +122,8 @@ class VideoDigest:
     def split(self, data: bytes) -> list[bytes]:
         """The units of a packet that count, without taking it."""
         try:
-            if self._nal is not None:
-                units = split_units(data, self._length_size)
-                return [u for u in units if is_slice(self._nal, u) or is_parameter_set(self._nal, u)]
+            if self._kinds is not None:
+                return [unit for unit in split_units(data, self._length_size) if self._kinds[unit[0]]]
             return split_obus(data) if self._codec == "av1" else [data]
         except MalformedBitstreamError:
             self.is_damaged = True

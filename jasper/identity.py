@@ -4,10 +4,10 @@ import hashlib
 from array import array
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import av.error
 import numpy as np
@@ -22,7 +22,7 @@ from jasper.frames import FrameTimes
 from jasper.limits import check_frame_count
 from jasper.main_track import main_track
 from jasper.media import MediaFile, codec_name, open_regular, side_data
-from jasper.probe import OrientationFinder, is_cut_short, is_shown
+from jasper.probe import OrientationFinder, is_cut_short, is_shown_vp8
 from jasper.results import Identity, ProgressCallback
 from jasper.timing import NO_TICK, STANDARD_RATES, Ticks, presented_ticks, timing_class
 
@@ -66,18 +66,23 @@ class VideoTrack:
 
     def take(self, packet: "Packet[Stream]", data: bytes) -> list[bytes]:
         """Take the next packet; its units, after the parameter sets that the container declared for it."""
-        self.finder.look(packet)
+        if self.finder.is_looking:
+            self.finder.look(packet)
         changed = side_data(packet, "new_extradata")
         if changed is not None:
             self.digest.change_extradata(changed)
             self._waiting_sets += self.digest.last_declared_sets
-        declared, self._waiting_sets = self._waiting_sets, []
         if packet.is_discard:
             self.discarded_count += 1
-            return declared + self.digest.split(data)
-        if is_shown(self.codec, data):
-            self.ticks.append(self.tick_of(packet))
-        return declared + self.digest.add(data)
+            units = self.digest.split(data)
+        else:
+            if self.codec != "vp8" or is_shown_vp8(data):
+                self.ticks.append(self.tick_of(packet))
+            units = self.digest.add(data)
+        if self._waiting_sets:
+            units = self._waiting_sets + units
+            self._waiting_sets = []
+        return units
 
     @property
     def known_ticks(self) -> Ticks:
@@ -139,11 +144,12 @@ class AudioTrack:
         """What splits this track's packets into bare frames, at its beginning."""
         return AudioDigest(self.codec, self.extradata, self.sample_rate, self.channels)
 
-    def take(self, data: bytes) -> list[bytes]:
+    def take(self, _packet: "Packet[Stream]", data: bytes) -> list[bytes]:
         """Take the next packet; the bare frames in it."""
         self.packet_count += 1
         frames = self.digest.add(data)
-        self.size_bytes += sum(map(len, frames))
+        for frame in frames:
+            self.size_bytes += len(frame)
         return frames
 
     def finish(self) -> bytes:
@@ -153,9 +159,8 @@ class AudioTrack:
         return self._finished
 
 
-@dataclass(frozen=True)
-class Portion:
-    """One packet as it was read, with what was made of it."""
+class Portion(NamedTuple):
+    """One packet as it was read, with what was made of it; a tuple, as a film has hundreds of thousands."""
 
     track: VideoTrack | AudioTrack
     packet: "Packet[Stream]"
@@ -180,7 +185,6 @@ class Reading:
         self._tracks.update({track.stream.index: track for track in self.videos})
         self._tracks.update({track.stream.index: track for track in self.audios})
         self._is_broken = False
-        self._packet_count = 0
 
     @property
     def announced_video(self) -> VideoTrack | None:
@@ -228,23 +232,18 @@ class Reading:
             EncryptedMediaError: A stream is encrypted.
             UnreadableMediaError: Nothing can be read.
         """
-        packets = self.media.packets()
-        while True:
-            try:
-                stream, packet = next(packets)
-            except StopIteration:
-                return
-            except UnreadableMediaError as error:
-                if not self._packet_count or not isinstance(error.__cause__, av.error.FFmpegError):
-                    raise
-                self._is_broken = True
-                return
-            track = self._tracks[stream.index]
-            self._packet_count += 1
-            self._is_broken = self._is_broken or packet.is_corrupt
-            data = bytes(packet)
-            units = track.take(packet, data) if isinstance(track, VideoTrack) else track.take(data)
-            yield Portion(track, packet, data, units)
+        tracks, has_begun = self._tracks, False
+        try:
+            for packet in self.media.packets():
+                has_begun = True
+                if packet.is_corrupt:
+                    self._is_broken = True
+                track, data = tracks[packet.stream_index], bytes(packet)
+                yield Portion(track, packet, data, track.take(packet, data))
+        except UnreadableMediaError as error:
+            if not has_begun or not isinstance(error.__cause__, av.error.FFmpegError):
+                raise
+            self._is_broken = True
 
     def asset(self) -> str:
         """The asset hash of what was read.

@@ -197,7 +197,7 @@ class MediaFile:
         if error is not None:
             raise MediaIOError(f"{_shown(self.path)} cannot be read: {error.strerror or error}") from error
 
-    def packets(self) -> "Iterator[tuple[Stream, Packet[Stream]]]":
+    def packets(self) -> "Iterator[Packet[Stream]]":
         """The packets of all video and audio streams, in file order.
 
         Raises:
@@ -212,16 +212,17 @@ class MediaFile:
             if stream not in streams:
                 stream.discard = Discard.all
         self._refuse_encrypted(streams)
+        counted = {stream.index for stream in streams}
         # Only of these does libavformat say it packet by packet; asking all others costs a tenth of reading them.
         may_be_encrypted = "mov" in self.container.format.name
         try:
             for packet in self.container.demux(streams):
                 # Streams that appear while reading were not there when it was decided which ones count.
-                if not packet.size or packet.stream not in streams:
+                if packet.stream_index not in counted or not packet.size:
                     continue
                 if may_be_encrypted and side_data(packet, "encryption_info") is not None:
                     raise EncryptedMediaError(f"{_shown(self.path)} is encrypted; supply it decrypted")
-                yield packet.stream, packet
+                yield packet
         except IndexError:
             # PyAV's end of a file in which such streams appeared; all packets were read.
             self.check_io()
@@ -254,7 +255,10 @@ class MediaFile:
 
 def side_data(packet: "Packet[Stream]", kind: str) -> bytes | None:
     """What the demuxer says beside a packet, if it says that; asked this way it costs next to nothing."""
-    return next((bytes(data) for data in packet.iter_sidedata() if data.data_type == kind), None)
+    for data in packet.iter_sidedata():
+        if data.data_type == kind:
+            return bytes(data)
+    return None
 
 
 def codec_name(stream: Stream) -> str:

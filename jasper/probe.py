@@ -69,6 +69,11 @@ class OrientationFinder:
             self._context.thread_count = 1
             self._context.options = {**self._context.options, **DECODER_OPTIONS}
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether no frame was seen yet, and one may still come."""
+        return self._left > 0
+
     def look(self, packet: "Packet[Stream]") -> None:
         """Take the stream's next packet; costs nothing once a frame was seen."""
         if self._left:
@@ -100,9 +105,9 @@ class OrientationFinder:
             self._left = 0
 
 
-def is_shown(codec: str, data: bytes) -> bool:
-    """Whether a packet yields a frame that is shown; VP8 has packets that only serve others."""
-    return codec != "vp8" or not data or bool(data[0] & 0x10)
+def is_shown_vp8(data: bytes) -> bool:
+    """Whether a packet of VP8 yields a frame that is shown; some only serve others."""
+    return not data or bool(data[0] & 0x10)
 
 
 def is_cut_short(path: Path) -> bool:

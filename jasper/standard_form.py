@@ -151,7 +151,7 @@ def _foresee_expansion(reading: Reading, pictures: Pictures) -> None:
     except DecompressionBombError:
         with MediaFile(media.path) as again:
             wanted = pictures.track.stream.index
-            count = sum(stream.index == wanted for stream, _ in again.packets())
+            count = sum(packet.stream_index == wanted for packet in again.packets())
         check_expansion(shown, media.size_bytes, count * pictures.frame_pixels)
 
 
