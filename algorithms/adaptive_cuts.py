@@ -1,22 +1,20 @@
 """Where a sequence of pictures cuts; imported only while `shots` runs, as OpenCV and PySceneDetect load slowly."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import UInt8
 from scenedetect.common import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector
+
+from algorithms.through_black import BLACK_MEAN, black_between
 
 #: Pixels up to this value (of 255) have no colour that an eye could see; their hue and saturation are noise.
 _DARK = 16
 #: Pixels from this value on have all of their colour.
 _LIT = 64
 _COLOUR_WEIGHT = np.clip((np.arange(256) - _DARK) * (255 / (_LIT - _DARK)), 0, 255).astype(np.uint8)
-#: A picture is black if its mean brightness (of 255) is no more than this.
-_BLACK_MEAN = 4.0
-#: A cut this near to black, in frames, is taken to be where the film went into the black or left it.
-_NEAR = 2
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Planes = tuple[UInt8[np.ndarray, "height width"], ...]
@@ -33,7 +31,8 @@ def cut_points(pictures: Iterable[Picture], *, adaptive_threshold: float, min_co
         # The detector only counts frames; their times stand in the film's own timeline, so any rate will do.
         found = detector.process_frame(FrameTimecode(index, fps=24.0), picture)
         hard += [cut.frame_num for cut in found]
-    return sorted({*hard, *_fade_points(detector.is_black, hard)})
+    middles = [(start + end) // 2 for start, end in black_between(detector.is_black, hard)]
+    return sorted({*hard, *middles})
 
 
 class BrightnessAwareDetector(AdaptiveDetector):  # type: ignore[misc]  # the library ships no types
@@ -54,7 +53,7 @@ class BrightnessAwareDetector(AdaptiveDetector):  # type: ignore[misc]  # the li
     def _calculate_frame_score(self, timecode: FrameTimecode, frame_img: Picture) -> float:
         planes, last = _weighed_planes(frame_img), self._last_planes
         self._last_planes = planes
-        self.is_black.append(cv2.mean(planes[-1])[0] <= _BLACK_MEAN)
+        self.is_black.append(cv2.mean(planes[-1])[0] <= BLACK_MEAN)
         if last is None:
             return 0.0
         distance = sum(cv2.norm(now, before, cv2.NORM_L1) for now, before in zip(planes, last, strict=True))
@@ -70,14 +69,3 @@ def _weighed_planes(picture: Picture) -> Planes:
         cv2.multiply(saturation, weight, scale=1 / 255),
         brightness,
     )
-
-
-def _fade_points(is_black: Sequence[bool], hard: Sequence[int]) -> list[int]:
-    """The middle of each run of black pictures inside the film that no hard cut leads into or out of."""
-    edges: Int64[np.ndarray, " edge"] = np.flatnonzero(np.diff([False, *is_black, False]))
-    runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-    return [
-        (start + end) // 2
-        for start, end in runs
-        if start > 0 and end < len(is_black) and not any(start - _NEAR <= cut <= end + _NEAR for cut in hard)
-    ]

@@ -1,6 +1,6 @@
 """The shots of a film by a neural network, which finds dissolves and fades as well as cuts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from algorithms.shots import Shots, shots_between
 from algorithms.standard import Standard
+from algorithms.through_black import BLACK_MEAN, black_between
 from algorithms.transnet import HEIGHT, WIDTH, Transitions, TransNet
 from amber.algorithm import algorithm, result
 from amber.errors import SettingError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: A transition of fewer frames is a cut: the network marks the frame before a cut, and sometimes one beside it.
 _LEAST_GRADUAL = 4
+#: Near black the network is unsure: so many frames may lie between the black and the parts of its fade.
+_UNSURE = 4
 
 
 @result
@@ -33,6 +36,7 @@ class TransNetShots(Shots):
     transition_start: Int64[np.ndarray, " shot"]
     transition_end: Int64[np.ndarray, " shot"]
     #: The highest probability within the transition, 0 to 1; 1 for the first shot.
+    #: That of a fade through black may lie below the threshold.
     #: From another kind of processor it may differ by up to 1e-4.
     probability: Float32[np.ndarray, " shot"]
 
@@ -53,7 +57,7 @@ class Transition:
         return self.end > self.start
 
 
-@algorithm(version="1", cpus=2, gpus=0, libraries=("torch", "opencv-python-headless", "av"))
+@algorithm(version="2", cpus=2, gpus=1, libraries=("torch", "opencv-python-headless", "av"))
 def shots_transnet(
     film: Standard,
     network: Annotated[TransNet, Weights("transnetv2")],
@@ -65,6 +69,8 @@ def shots_transnet(
 
     Every frame, without black bars, is squeezed to 48 x 27; the network sees windows of 100 frames, of which the
     middle 50 count. A gradual transition is split in its middle, so that shots are all of the frames, each once.
+    Where a film fades into black and out of it the network marks either fade, or none; here both are one transition,
+    split in the middle of the black, as `shots` does.
     Bind it with `--use Shots=shots_transnet` to have everything else made from its shots.
 
     Args:
@@ -75,7 +81,8 @@ def shots_transnet(
         SettingError: `threshold` is not between 0 and 1.
 
     Source: Souček and Lokoč, *TransNet V2: An effective deep network architecture for fast shot transition
-    detection* (2020), with its published weights and its threshold; what counts as gradual is ours.
+    detection* (2020), with its published weights and its threshold; what counts as gradual, and fades through black,
+    are ours.
 
     Known limits: some 27 frames a second on two processors, many more on a GPU; a flash of light may cut, and so may
     a passing object that fills the picture; how far a dissolve reaches is known to a few frames only.
@@ -85,7 +92,9 @@ def shots_transnet(
             f"setting 'threshold' of shots_transnet must lie between 0 and 1; found {threshold}"
         )
     with film.scan() as scan:
-        found = transitions(network.transitions(_pictures(film, scan)), threshold)
+        is_black: list[bool] = []
+        probable = network.transitions(_watched(_pictures(film, scan), is_black))
+        found = transitions(probable, threshold, is_black)
         edges = [0, *(one.cut for one in found), scan.frame_count] if scan.frame_count else []
         times = [scan.times.time(edge) for edge in edges[:-1]] + [scan.times.duration]
         plain = shots_between(edges, times, Fraction(short_seconds))
@@ -93,20 +102,43 @@ def shots_transnet(
     return _with_transitions(plain, [*first, *found])
 
 
-def transitions(probable: Transitions, threshold: float) -> list[Transition]:
-    """The transitions of a film, in order, from the probabilities of its frames."""
+def transitions(probable: Transitions, threshold: float, is_black: Sequence[bool] = ()) -> list[Transition]:
+    """The transitions of a film, in order, from the probabilities of its frames and from which of them are black."""
     parts = list(_runs(probable.part > threshold))
     by_extent: dict[tuple[int, int], Transition] = {}
     for start, end in _runs(probable.middle > threshold):
         peak = start + int(probable.middle[start:end].argmax())
         extent = next(((a, b) for a, b in parts if a <= peak < b), (peak, peak + 1))
         first, last = extent if extent[1] - extent[0] >= _LEAST_GRADUAL else (peak + 1, peak + 1)
-        found = Transition(peak + 1, first, last, float(probable.middle[peak]))
+        one = Transition(peak + 1, first, last, float(probable.middle[peak]))
         best = by_extent.get(extent)
         # Of several middles of one transition, the surest.
-        if peak + 1 < len(probable.middle) and (best is None or found.probability > best.probability):
-            by_extent[extent] = found
-    return list(by_extent.values())
+        if peak + 1 < len(probable.middle) and (best is None or one.probability > best.probability):
+            by_extent[extent] = one
+    found = list(by_extent.values())
+    for start, end in black_between(is_black, [one.cut for one in found if not one.is_gradual]):
+        fade = _fade(probable, parts, start, end)
+        beside = [one for one in found if not fade.start < one.cut <= fade.end]
+        found = sorted([*beside, fade], key=lambda one: one.cut)
+    return found
+
+
+def _fade(
+    probable: Transitions, parts: Sequence[tuple[int, int]], black_start: int, black_end: int
+) -> Transition:
+    """The fade into these frames of black and out of them, with what the network takes for its parts."""
+    first = min([black_start, *(a for a, b in parts if a <= black_start <= b + _UNSURE)])
+    last = max([black_end, *(b for a, b in parts if a - _UNSURE <= black_end <= b)])
+    return Transition((black_start + black_end) // 2, first, last, float(probable.middle[first:last].max()))
+
+
+def _watched(
+    pictures: Iterable[UInt8[np.ndarray, "27 48 3"]], is_black: list[bool]
+) -> Iterator[UInt8[np.ndarray, "27 48 3"]]:
+    """The same pictures; whether each is black is noted as they pass."""
+    for picture in pictures:
+        is_black.append(bool(picture.max(axis=2).mean() <= BLACK_MEAN))
+        yield picture
 
 
 def _runs(is_in: Bool[np.ndarray, " frame"]) -> Iterator[tuple[int, int]]:
