@@ -23,12 +23,12 @@ from amber import Amber
 from amber.cli.getting import told
 from amber.cli.tables import console as on_stdout
 from amber.cli.watching import watching
-from amber.cli.wording import counted, duration
 from amber.editing import contact_sheet
 from amber.editing.originals import clock
 from amber.engine.ask import Feature
 from amber.errors import AmberError
 from amber.store.protocol import AssetRecord
+from amber.wording import counted, duration
 from jasper.errors import MediaError
 
 HERE = Path(__file__).resolve().parent

@@ -56,7 +56,7 @@ def _print(documents: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     from amber.cli.tables import print_table
-    from amber.cli.wording import assignments
+    from amber.wording import assignments
 
     print_table(
         ["algorithm", "version", "made from", "settings", "gives"],
@@ -123,7 +123,7 @@ def lock(
 def _say_lock(
     path: Path, refused: dict[str, list[str]], added: list[str], *, entries: int, check: bool
 ) -> None:
-    from amber.cli.wording import counted
+    from amber.wording import counted
 
     for key, parts in refused.items():
         name, _, version = key.partition("@")

@@ -30,7 +30,7 @@ def assets(where: WhereOption = None, json: JsonOption = False) -> None:
         )
         return
     from amber.cli.tables import print_table
-    from amber.cli.wording import counted, duration, short
+    from amber.wording import counted, duration, short
 
     rows = [
         [

@@ -155,8 +155,8 @@ def _print(amber: "Amber", one: "Backfill", as_json: bool) -> int:
 
 
 def _told(one: "Backfill") -> str:
-    from amber.cli.wording import duration
     from amber.engine.backfill import eta_seconds
+    from amber.wording import duration
 
     counts = ", ".join(f"{count} {state}" for state, count in one.counts.items())
     hits = f" ({one.hits} were there before)" if one.hits else ""
@@ -167,8 +167,8 @@ def _told(one: "Backfill") -> str:
 
 
 def _print_forecast(forecast: "Forecast", *, as_json: bool) -> None:
-    from amber.cli.wording import counted, duration, size
     from amber.engine.standing_documents import forecast_document
+    from amber.wording import counted, duration, size
 
     if as_json:
         emit(forecast_document(forecast))

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRem
 from rich.text import Text
 
 from amber.cli.progress import SAID, Told
-from amber.cli.wording import duration
+from amber.wording import duration
 
 if TYPE_CHECKING:
     from amber.engine.events import StepEvent

@@ -22,8 +22,8 @@ def cancel(
     Example: `amber cancel 3f6c1b`
     """
     from amber.cli.session import opened
-    from amber.cli.wording import short
     from amber.engine.documents import job_document
+    from amber.wording import short
 
     with opened() as amber:
         found = [amber.cancel(job) for job in jobs]

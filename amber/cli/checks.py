@@ -12,8 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from amber.cli.wording import counted, size
 from amber.errors import AmberError
+from amber.wording import counted, size
 
 _OLDEST_PYTHON = (3, 11)
 #: Less free space than this is worth a word; a film's standard form takes about as much as the film.

@@ -33,7 +33,7 @@ def costs(
         emit(document)
         return
     from amber.cli.tables import print_table
-    from amber.cli.wording import size
+    from amber.wording import size
 
     headers = ["algorithm", "version", "requester", "computed", "seconds", "CPU s", "most memory", "read"]
     rows = [

@@ -35,7 +35,7 @@ def du(json: JsonOption = False) -> None:
         emit({"bytes": total, "rows": rows})
         return
     from amber.cli.tables import print_table
-    from amber.cli.wording import size
+    from amber.wording import size
 
     print_table(
         ["kind", "algorithm", "version", "blobs", "size"],

@@ -88,7 +88,7 @@ def _show(done: "Collected", uploads: int, grace: float, *, dry_run: bool, as_js
             }
         )
         return
-    from amber.cli.wording import counted, duration, size
+    from amber.wording import counted, duration, size
 
     spare = size(sum(blob.size_bytes for blob in done.waiting))
     if dry_run:

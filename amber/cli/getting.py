@@ -163,7 +163,7 @@ def is_record(feature: "Feature") -> bool:
 
 def told(feature: "Feature", seconds: float) -> str:
     """What was computed for a feature and how long it took, in a sentence."""
-    from amber.cli.wording import age, counted, duration
+    from amber.wording import age, counted, duration
 
     trace = feature.trace
     rows = counted(feature.table.num_rows, "row")

@@ -80,7 +80,7 @@ def _read(amber: "Amber", path: Path, watcher: "Watcher") -> "Ingested":
 
 def _print(documents: list[dict[str, Any]], paths: list[Path]) -> None:
     from amber.cli.tables import print_table
-    from amber.cli.wording import counted
+    from amber.wording import counted
 
     if not documents:
         say(f"no media files in {', '.join(str(path) for path in paths)}")

@@ -32,7 +32,7 @@ def jobs(
         say("no jobs" if ended else "no jobs wait or run; `amber jobs --all` lists those that have ended")
         return
     from amber.cli.tables import print_table
-    from amber.cli.wording import counted, short
+    from amber.wording import counted, short
 
     rows = [
         [

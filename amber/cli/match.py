@@ -308,7 +308,7 @@ def _print(matches: "MatchCuts") -> None:
 
 
 def _say(matches: "MatchCuts", written: dict[str, Any]) -> None:
-    from amber.cli.wording import counted
+    from amber.wording import counted
 
     if not matches.feature.table.num_rows:
         say(

@@ -27,7 +27,7 @@ def pin(
     Example: `amber pin shots@1 --reason "the paper's figures"`
     """
     from amber.cli.session import opened
-    from amber.cli.wording import age
+    from amber.wording import age
 
     with opened() as amber:
         if name is not None:

@@ -83,7 +83,7 @@ def _print(planned: "Plan", titles: dict[str, str]) -> None:
 
 
 def _expected(step: "PlannedStep") -> str:
-    from amber.cli.wording import duration
+    from amber.wording import duration
 
     if step.mark == "hit":
         return "–"
@@ -91,7 +91,7 @@ def _expected(step: "PlannedStep") -> str:
 
 
 def _summary(planned: "Plan") -> str:
-    from amber.cli.wording import counted, duration
+    from amber.wording import counted, duration
 
     counts = {mark: len(planned.marked(mark)) for mark in ("hit", "miss", "depends")}
     if counts["hit"] == len(planned.steps):

@@ -29,7 +29,7 @@ def show_plan(plan: "KeptPlan", command: str, *, as_json: bool) -> None:
         emit(plan_document(plan))
         return
     from amber.cli.tables import print_table
-    from amber.cli.wording import counted, duration, size
+    from amber.wording import counted, duration, size
 
     what = {"invalidate": "disowned", "forget": "removed", "retain": "dropped"}[plan.action]
     rows = [(what, extent) for extent in plan.doomed] + [("depends", extent) for extent in plan.depends]
@@ -73,7 +73,7 @@ def show_applied(applied: "Applied", *, as_json: bool) -> None:
         blobs = [{"sha256": blob.sha256, "size_bytes": blob.size_bytes} for blob in applied.blobs]
         emit({**plan_document(plan), "deleted": blobs})
         return
-    from amber.cli.wording import counted, size
+    from amber.wording import counted, size
 
     number = sum(extent.features for extent in plan.doomed)
     if plan.action == "invalidate":

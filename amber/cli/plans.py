@@ -26,7 +26,7 @@ def plans(json: JsonOption = False) -> None:
         say("no plans yet; `amber invalidate` and `amber forget` make them")
         return
     from amber.cli.tables import print_table
-    from amber.cli.wording import age
+    from amber.wording import age
 
     print_table(
         ["plan", "action", "of", "state", "features", "reason", "who", "made"],

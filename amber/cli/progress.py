@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from amber.cli.output import say
-from amber.cli.wording import duration
+from amber.wording import duration
 
 if TYPE_CHECKING:
     from amber.engine.events import StepEvent

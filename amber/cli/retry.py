@@ -25,7 +25,7 @@ def retry(
     Example: `amber retry shots --asset bbb`
     """
     from amber.cli.session import opened
-    from amber.cli.wording import counted
+    from amber.wording import counted
 
     with opened() as amber:
         forgotten = amber.retry(algorithm, asset)

@@ -114,7 +114,7 @@ def _print(found: "Found") -> None:
 
 
 def _say(found: "Found", written: dict[str, Any]) -> None:
-    from amber.cli.wording import counted
+    from amber.wording import counted
 
     searched = counted(len(found.titles), "title")
     if not len(found):

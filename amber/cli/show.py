@@ -37,7 +37,7 @@ def show(asset: AssetArgument, json: JsonOption = False) -> None:
 
 def _print(record: "AssetRecord", locations: list["Location"], features: list["Trace"]) -> None:
     from amber.cli.tables import console, print_record, print_table
-    from amber.cli.wording import age, assignments, duration, short, size
+    from amber.wording import age, assignments, duration, short, size
 
     rate = f"{float(record.rate):.3f} frames/s" if record.rate else "variable rate"
     frames = f"{record.frame_count:,} frames, {rate}" if record.frame_count else "sound alone"

@@ -87,7 +87,7 @@ def _print(orders: "list[Subscription]") -> None:
         say("no standing orders; `amber subscribe ALGORITHM` makes one")
         return
     from amber.cli.tables import print_table
-    from amber.cli.wording import duration
+    from amber.wording import duration
 
     rows = [
         [

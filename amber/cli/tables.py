@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from amber.cli.wording import counted, short, size
+from amber.wording import counted, short, size
 
 #: Wide enough that nothing is cut where no terminal sets a limit.
 _UNLIMITED_COLUMNS = 10_000

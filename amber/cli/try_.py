@@ -123,7 +123,7 @@ def _document(made: "Trial") -> dict[str, Any]:
 
 def _print(made: "Trial", limit: int) -> None:
     from amber.cli.tables import print_rows
-    from amber.cli.wording import counted, duration
+    from amber.wording import counted, duration
 
     print_rows(
         made.table.column_names,

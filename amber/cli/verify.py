@@ -78,7 +78,7 @@ def _damage(damage: "Damage") -> dict[str, str]:
 
 
 def _say(report: "Report") -> None:
-    from amber.cli.wording import counted, size
+    from amber.wording import counted, size
 
     for kind, damages in (("missing", report.missing), ("corrupt", report.corrupt)):
         for damage in damages:

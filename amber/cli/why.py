@@ -50,7 +50,7 @@ def _print(amber: "Amber", lineage: "Lineage") -> None:
     from rich.tree import Tree
 
     from amber.cli.tables import console, print_record
-    from amber.cli.wording import age, assignments, duration, size
+    from amber.wording import age, assignments, duration, size
 
     trace, cost = lineage.trace, lineage.cost
     titles = {record.asset: record.title for record in amber.assets()}
@@ -77,7 +77,7 @@ def _print(amber: "Amber", lineage: "Lineage") -> None:
 
 
 def _line(trace: "Trace", parameter: str = "") -> str:
-    from amber.cli.wording import age, duration, short
+    from amber.wording import age, duration, short
 
     name = f"{parameter}: " if parameter else ""
     several = f" of {len(trace.assets)} titles" if len(trace.assets) > 1 else ""

@@ -6,9 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from amber.store.protocol import AssetRecord
+from amber.wording import duration
 from jasper.timecode import Counting
-
-_STEPS = ((60.0, "s"), (60.0, "min"), (24.0, "h"), (float("inf"), "d"))
 
 
 def timecode(record: AssetRecord, frame: int, times: Any = None) -> str:
@@ -44,37 +43,13 @@ def rate(value: Fraction | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A length of time in its handiest unit: `0.08 s`, `4.2 s`, `3.5 min`."""
-    if value is None:
-        return "unknown"
-    if value < 0.0995:
-        return f"{value:.3f} s" if value else "0 s"
-    rest = value
-    for most, unit in _STEPS:
-        if rest < most or most == float("inf"):
-            return f"{rest:.1f} {unit}"
-        rest /= most
-    raise AssertionError("the last unit has no end")
-
-
-def size(value: float) -> str:
-    """A number of bytes in its handiest unit: `830 B`, `4.2 MB`."""
-    rest = float(value)
-    for unit in ("B", "kB", "MB", "GB"):
-        if rest < 999.5:
-            return f"{rest:.0f} {unit}" if unit == "B" or rest >= 99.5 else f"{rest:.1f} {unit}"
-        rest /= 1000
-    return f"{rest:.1f} TB"
+    """A length of time as `amber.wording.duration` says it, or that it is not known."""
+    return duration(value) if value is not None else "unknown"
 
 
 def count(value: int) -> str:
     """A number with its thousands apart."""
     return f"{value:,}"
-
-
-def counted(value: int, noun: str) -> str:
-    """`1 film`, `2,000 films`."""
-    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
 
 
 def moment(value: datetime | float | None) -> str:
@@ -88,11 +63,6 @@ def moment(value: datetime | float | None) -> str:
 def day(value: datetime | float | None) -> str:
     """A moment for people, in UTC: `2026-11-26 02:17`."""
     return moment(value)[:16].replace("T", " ")
-
-
-def short(value: str) -> str:
-    """The first digits of a hash."""
-    return value[:10]
 
 
 def listed(values: Iterable[object]) -> str:

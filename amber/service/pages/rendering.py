@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse
 
+from amber import wording
 from amber.service import health
 from amber.service.auth import Caller
 from amber.service.pages import formatting
@@ -83,7 +84,6 @@ def environment() -> Environment:
     for function in (
         formatting.clock,
         formatting.count,
-        formatting.counted,
         formatting.day,
         formatting.length,
         formatting.listed,
@@ -91,9 +91,10 @@ def environment() -> Environment:
         formatting.plain,
         formatting.rate,
         formatting.seconds,
-        formatting.short,
-        formatting.size,
         formatting.timecode,
+        wording.counted,
+        wording.short,
+        wording.size,
     ):
         made.filters[function.__name__] = function
     made.filters["len"] = len  # `length` is that of a film
