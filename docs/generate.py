@@ -435,7 +435,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "keys, plan": ("amber/keys.py", "amber/plan.py"),
     "declaration": ("amber/algorithm.py", "amber/weights.py", "amber/progress.py", "amber/resources.py"),
     "evaluation": ("amber/evaluation",),
-    "settings, errors": ("amber/settings.py", "amber/errors.py", "amber/__init__.py"),
+    "settings, errors": ("amber/settings.py", "amber/errors.py", "amber/wording.py", "amber/__init__.py"),
     "conformance suite": ("amber/testing.py", "amber/testing"),
     "media access": ("jasper",),
     "algorithms": ("algorithms",),
