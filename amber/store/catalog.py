@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from amber.store.singles import Singles
 from amber.store.sql.accounts import AccountRows
 from amber.store.sql.arrivals import ArrivalRows
 from amber.store.sql.assets import AssetRows
@@ -40,6 +41,7 @@ class SqlCatalog(
     PlanRows,
     GarbageRows,
     AccountRows,
+    Singles,
 ):
     """A catalogue in a database; each method is one transaction, from any number of threads and processes."""
 

@@ -89,6 +89,15 @@ class Ending:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class Finish:
+    """What became of a claimed job, and who asked for it and knows already; empty for nobody."""
+
+    claim: Job
+    ending: Ending
+    asker: str = ""
+
+
 class JobCatalog(Protocol):
     """Rows about asks in flight. Every method is one transaction."""
 
@@ -153,9 +162,22 @@ class JobCatalog(Protocol):
         closures: Collection[str] = (),
         dead: Collection[str] = (),
     ) -> Job | None:
-        """Begin work on the job of a key, or on the next one of these closures; None if none can be claimed.
+        """Begin work on one job; None if none can be claimed."""
 
-        The more urgent go first, then those of whoever has the fewest at work, then the longest waiting.
+    def claim_jobs(
+        self,
+        owner: str,
+        seconds: float,
+        *,
+        most: int,
+        key: str | None = None,
+        closures: Collection[str] = (),
+        dead: Collection[str] = (),
+    ) -> list[Job]:
+        """Begin work on the job of a key, or on the next ones of these closures, in one transaction; as many as there are.
+
+        The more urgent go first, then those of whoever has the fewest at work, those claimed before them counted, then the
+        longest waiting.
 
         Two that claim at once get different jobs.
         """
@@ -167,9 +189,12 @@ class JobCatalog(Protocol):
         """Record how far a job is; whether the claim still stands."""
 
     def finish_job(self, claim: Job, ending: Ending, *, asker: str = "") -> bool:
-        """Record what became of a job; whether the claim still stood.
+        """Record what became of one job; whether the claim still stood."""
 
-        A ready job that nobody wants but `asker`, who knows, is removed.
+    def finish_jobs(self, finished: Sequence[Finish]) -> list[bool]:
+        """Record what became of jobs, in one transaction; of each, whether its claim still stood.
+
+        A ready job that nobody wants but its `asker`, who knows, is removed.
         """
 
     def hand_back_job(self, claim: Job) -> bool:

@@ -1,12 +1,14 @@
 """A catalogue in memory: the protocol's definition in its plainest form, and a quick one for tests."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from amber import keys
 from amber.errors import (
+    AmberError,
+    AssetForgottenError,
     AssetNotFoundError,
     FeatureNotFoundError,
     NotFoundError,
@@ -24,11 +26,14 @@ from amber.store.protocol import (
     AssetRecord,
     Audit,
     Blob,
+    Commit,
     Cost,
     Disowned,
     Failure,
     Invalidation,
     Lease,
+    LeaseAsk,
+    Link,
     Location,
     Lookup,
     NewTrace,
@@ -36,9 +41,12 @@ from amber.store.protocol import (
     TraceInput,
 )
 from amber.store.rows import is_digest_prefix, snapshot_of
+from amber.store.singles import Singles
 
 
-class MemoryCatalog(AccountsInMemory, TokensInMemory, VerdictsInMemory, StandingInMemory, JobsInMemory):
+class MemoryCatalog(
+    AccountsInMemory, TokensInMemory, VerdictsInMemory, StandingInMemory, JobsInMemory, Singles
+):
     """A catalogue that ends with its process; every method holds one lock."""
 
     def __init__(self) -> None:
@@ -146,11 +154,15 @@ class MemoryCatalog(AccountsInMemory, TokensInMemory, VerdictsInMemory, Standing
             recipe = self._rows.resolved.get(key)
             return Lookup(self._rows.epoch, None if recipe is None else self._rows.commits[recipe].trace)
 
-    def linked_values(self, keys: Sequence[str]) -> dict[str, str]:
+    def linked_traces(self, keys: Sequence[str]) -> dict[str, Trace]:
         """See the protocol."""
         with self._lock:
             resolved, commits = self._rows.resolved, self._rows.commits
-            return {key: commits[resolved[key]].trace.value.sha256 for key in keys if key in resolved}
+            return {key: commits[resolved[key]].trace for key in keys if key in resolved}
+
+    def linked_values(self, keys: Sequence[str]) -> dict[str, str]:
+        """See the protocol."""
+        return {key: trace.value.sha256 for key, trace in self.linked_traces(keys).items()}
 
     def traces(self, recipes: Sequence[str]) -> dict[str, Trace]:
         """See the protocol."""
@@ -191,35 +203,53 @@ class MemoryCatalog(AccountsInMemory, TokensInMemory, VerdictsInMemory, Standing
 
     # commits
 
-    def link(self, key: str, recipe: str, epoch: int) -> bool:
+    def link_all(self, links: Sequence[Link]) -> list[bool]:
         """See the protocol."""
         with self._lock:
-            if self._rows.epoch != epoch or recipe not in self._rows.commits:
-                return False
-            self._rows.resolved[key] = recipe
-            return True
+            return [self._linked(one) for one in links]
 
-    def commit(self, lease: Lease, new: NewTrace, *, key: str, epoch: int, lost: str | None = None) -> Trace:
+    def _linked(self, link: Link) -> bool:
+        if self._rows.epoch != link.epoch or link.recipe not in self._rows.commits:
+            return False
+        self._rows.resolved[link.key] = link.recipe
+        return True
+
+    def commit_all(self, commits: Sequence[Commit]) -> list[Trace | AmberError]:
         """See the protocol."""
         with self._lock:
-            self._check_none_forgotten(new.trace.assets)
-            self._check(lease, new)
-            recipe = new.trace.recipe
-            there = self._rows.commits.get(recipe)
-            is_linkable = self._rows.epoch == epoch
-            if there is None:
-                self._keep(new)
-            elif there.trace.value.sha256 == lost and new.trace.value.sha256 != lost:
-                self._heal(there.trace, new)
-            del self._rows.leases[recipe]
-            self._rows.failures.pop(recipe, None)
-            if is_linkable:
-                self._rows.resolved[key] = recipe
-            return self._rows.commits[recipe].trace
+            refused, seen = [], set[str]()
+            for one in commits:
+                refused.append(self._refusal(one, seen))
+                seen.add(one.lease.recipe)
+            return [error or self._kept(one) for one, error in zip(commits, refused, strict=True)]
 
-    def _check(self, lease: Lease, new: NewTrace) -> None:
+    def _refusal(self, commit: Commit, seen: Collection[str]) -> AmberError | None:
+        """The error of a commit that is refused; `seen` are the recipes of those before it."""
+        try:
+            self._check_none_forgotten(commit.new.trace.assets)
+            self._check(commit.lease, commit.new, seen)
+        except AmberError as error:
+            return error
+        return None
+
+    def _kept(self, commit: Commit) -> Trace:
+        new, recipe = commit.new, commit.new.trace.recipe
+        there = self._rows.commits.get(recipe)
+        is_linkable = self._rows.epoch == commit.epoch
+        if there is None:
+            self._keep(new)
+        elif there.trace.value.sha256 == commit.lost and new.trace.value.sha256 != commit.lost:
+            self._heal(there.trace, new)
+        del self._rows.leases[recipe]
+        self._rows.failures.pop(recipe, None)
+        if is_linkable:
+            self._rows.resolved[commit.key] = recipe
+        return self._rows.commits[recipe].trace
+
+    def _check(self, lease: Lease, new: NewTrace, seen: Collection[str]) -> None:
         held = self._rows.leases.get(new.trace.recipe)
-        if held is None or held.fence != lease.fence or lease.recipe != new.trace.recipe:
+        is_mine = held is not None and held.fence == lease.fence and lease.recipe == new.trace.recipe
+        if not is_mine or lease.recipe in seen:
             raise StaleLeaseError()
         self._check_none_collected(lease, (new.trace.value, *new.files))
         for entry in new.inputs:
@@ -262,27 +292,27 @@ class MemoryCatalog(AccountsInMemory, TokensInMemory, VerdictsInMemory, Standing
 
     # leases
 
-    def take_lease(
-        self,
-        recipe: str,
-        owner: str,
-        seconds: float,
-        *,
-        assets: Sequence[str] = (),
-        despite_fence: int | None = None,
-    ) -> Lease | None:
+    def take_leases(
+        self, asked: Sequence[LeaseAsk], owner: str, seconds: float
+    ) -> list[Lease | AmberError | None]:
         """See the protocol."""
         with self._lock:
-            self._check_none_forgotten(assets)
-            held = self.holder(recipe)
-            if held is not None and held.fence != despite_fence:
-                return None
-            self._rows.fence += 1
-            is_left = recipe in self._rows.leases
-            lease = Lease(recipe, self._rows.fence, owner, time.time() + seconds)
-            self._rows.leases[recipe] = lease
-            self._rows.lease_assets[recipe] = tuple(assets)
-            return replace(lease, taken_over=is_left)
+            return [self._taken(one, owner, seconds) for one in asked]
+
+    def _taken(self, ask: LeaseAsk, owner: str, seconds: float) -> Lease | AmberError | None:
+        try:
+            self._check_none_forgotten(ask.assets)
+        except AssetForgottenError as error:
+            return error
+        held = self.holder(ask.recipe)
+        if held is not None and held.fence != ask.despite_fence:
+            return None
+        self._rows.fence += 1
+        is_left = ask.recipe in self._rows.leases
+        lease = Lease(ask.recipe, self._rows.fence, owner, time.time() + seconds)
+        self._rows.leases[ask.recipe] = lease
+        self._rows.lease_assets[ask.recipe] = ask.assets
+        return replace(lease, taken_over=is_left)
 
     def holder(self, recipe: str) -> Lease | None:
         """See the protocol."""
@@ -310,10 +340,11 @@ class MemoryCatalog(AccountsInMemory, TokensInMemory, VerdictsInMemory, Standing
 
     # failures
 
-    def failure(self, recipe: str) -> Failure | None:
+    def failures(self, recipes: Sequence[str]) -> dict[str, Failure]:
         """See the protocol."""
         with self._lock:
-            return self._rows.failures.get(recipe)
+            there = self._rows.failures
+            return {recipe: there[recipe] for recipe in recipes if recipe in there}
 
     def put_failure(self, failure: Failure) -> None:
         """See the protocol."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from amber.store.jobs import Ending, Job, Progress
+from amber.store.jobs import Ending, Finish, Job, Progress
 from amber.store.memory_upkeep import MemoryUpkeep
 
 
@@ -110,23 +110,29 @@ class JobsInMemory(MemoryUpkeep):
                 first.setdefault(job.closure, job)
         return list(first.values())
 
-    def claim_job(
+    def claim_jobs(
         self,
         owner: str,
         seconds: float,
         *,
+        most: int,
         key: str | None = None,
         closures: Collection[str] = (),
         dead: Collection[str] = (),
-    ) -> Job | None:
+    ) -> list[Job]:
         """See the protocol."""
+        claimed: list[Job] = []
         with self._lock:
-            for job in self._ranked(dead):
-                if job.key == key or (key is None and job.closure in closures):
-                    now = time.time()
-                    claim = {"owner": owner, "expires_at": now + seconds, "started_at": now}
-                    return self._changed(job, state="running", fence=job.fence + 1, **claim)
-            return None
+            while len(claimed) < most:
+                for job in self._ranked(dead):
+                    if job.key == key or (key is None and job.closure in closures):
+                        now = time.time()
+                        claim = {"owner": owner, "expires_at": now + seconds, "started_at": now}
+                        claimed.append(self._changed(job, state="running", fence=job.fence + 1, **claim))
+                        break
+                else:
+                    break
+        return claimed
 
     def renew_jobs(self, claims: Sequence[Job], seconds: float) -> set[str]:
         """See the protocol."""
@@ -142,18 +148,21 @@ class JobsInMemory(MemoryUpkeep):
             there = self._standing(claim)
             return there is not None and bool(self._changed(there, progress=progress))
 
-    def finish_job(self, claim: Job, ending: Ending, *, asker: str = "") -> bool:
+    def finish_jobs(self, finished: Sequence[Finish]) -> list[bool]:
         """See the protocol."""
         with self._lock:
-            there = self._standing(claim)
-            if there is None:
-                return False
-            self._changed(there, owner="", **vars(ending))
-            if asker:
-                self._askers[claim.key].discard(asker)
-                if ending.state == "ready" and not self._askers[claim.key]:
-                    self.end_job(claim.key)
-            return True
+            return [self._finished(one.claim, one.ending, one.asker) for one in finished]
+
+    def _finished(self, claim: Job, ending: Ending, asker: str) -> bool:
+        there = self._standing(claim)
+        if there is None:
+            return False
+        self._changed(there, owner="", **vars(ending))
+        if asker:
+            self._askers[claim.key].discard(asker)
+            if ending.state == "ready" and not self._askers[claim.key]:
+                self.end_job(claim.key)
+        return True
 
     def hand_back_job(self, claim: Job) -> bool:
         """See the protocol."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from amber.errors import AmberError
 from amber.keys import Snapshot
 from amber.store.accounts import AccountCatalog
 from amber.store.arrivals import ArrivalCatalog
@@ -17,6 +18,7 @@ from amber.store.records import (
     AssetRecord,
     Audit,
     Blob,
+    Commit,
     Cost,
     Disowned,
     Extent,
@@ -25,6 +27,8 @@ from amber.store.records import (
     Invalidation,
     KeptPlan,
     Lease,
+    LeaseAsk,
+    Link,
     Location,
     Lookup,
     NewTrace,
@@ -49,6 +53,7 @@ __all__ = [
     "Blob",
     "Blobs",
     "Catalog",
+    "Commit",
     "Cost",
     "Disowned",
     "Extent",
@@ -57,6 +62,8 @@ __all__ = [
     "Invalidation",
     "KeptPlan",
     "Lease",
+    "LeaseAsk",
+    "Link",
     "Location",
     "Lookup",
     "NewTrace",
@@ -145,6 +152,9 @@ class Catalog(
     def lookup(self, key: str) -> Lookup:
         """The feature of a resolved key and the epoch, in one statement."""
 
+    def linked_traces(self, keys: Sequence[str]) -> dict[str, Trace]:
+        """Resolved key → its feature, for those that are linked; any number of them."""
+
     def linked_values(self, keys: Sequence[str]) -> dict[str, str]:
         """Resolved key → digest of its feature's value, for those that are linked; any number of them."""
 
@@ -174,8 +184,17 @@ class Catalog(
     def link(self, key: str, recipe: str, epoch: int) -> bool:
         """Point a resolved key at a committed recipe, only if the epoch is still this one; whether it was."""
 
+    def link_all(self, links: Sequence[Link]) -> list[bool]:
+        """The same for each of them, in one transaction."""
+
     def commit(self, lease: Lease, new: NewTrace, *, key: str, epoch: int, lost: str | None = None) -> Trace:
-        """Commit a computation under its lease, end the lease, and link `key` if the epoch is still this one.
+        """Commit one computation; raises what `commit_all` answers."""
+
+    def commit_all(self, commits: Sequence[Commit]) -> list[Trace | AmberError]:
+        """Commit each of them under its lease, end the lease, and link its key if the epoch is still its own.
+
+        It is one transaction, in which each stands for itself: the answer to one that is refused is the error below, and
+        nothing of that one is written.
 
         A remembered failure of the recipe is forgotten.
         The first commit of a recipe wins: where a trace is there already, it stays and is returned.
@@ -183,11 +202,11 @@ class Catalog(
         the same transaction: the old value is marked lost, the trace points at the new value, resolved rows whose recipe is
         it or was made from the lost value (by lineage, transitively) are dropped, the epoch rises, an audit row is written.
 
-        Raises:
-            StaleLeaseError: The lease is no longer this one; nothing is written.
-            BlobCollectedError: A blob of it was collected after the lease was taken; nothing is written.
-            AssetForgottenError: One of its assets was taken down; nothing is written.
-            FeatureNotFoundError: The lineage names a feature that is not committed; nothing is written.
+        Answers:
+            StaleLeaseError: The lease is no longer this one.
+            BlobCollectedError: A blob of it was collected after the lease was taken.
+            AssetForgottenError: One of its assets was taken down.
+            FeatureNotFoundError: The lineage names a feature that was not committed before.
         """
 
     # leases
@@ -201,11 +220,17 @@ class Catalog(
         assets: Sequence[str] = (),
         despite_fence: int | None = None,
     ) -> Lease | None:
-        """Take the lease if nobody holds it, it has expired, or its fence is `despite_fence` (a holder known dead).
+        """Take one lease; raises what `take_leases` answers."""
 
+    def take_leases(
+        self, asked: Sequence[LeaseAsk], owner: str, seconds: float
+    ) -> list[Lease | AmberError | None]:
+        """Take each lease that nobody holds, that has expired, or whose fence is `despite_fence` (a holder known dead).
+
+        It is one transaction; None answers where somebody holds the lease.
         An expired lease that nobody took is still its holder's: it can be renewed, and commits.
 
-        Raises:
+        Answers:
             AssetForgottenError: One of the assets was taken down.
         """
 
@@ -222,6 +247,9 @@ class Catalog(
 
     def failure(self, recipe: str) -> Failure | None:
         """The remembered failure of a recipe."""
+
+    def failures(self, recipes: Sequence[str]) -> dict[str, Failure]:
+        """Recipe → its remembered failure, for those that failed; any number of them."""
 
     def put_failure(self, failure: Failure) -> None:
         """Remember a failure; a later one of the same recipe replaces it. None is remembered of an asset that was taken down."""

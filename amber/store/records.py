@@ -160,6 +160,39 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class LeaseAsk:
+    """A lease that somebody wants to take."""
+
+    recipe: str
+    #: Of the recipe.
+    assets: tuple[str, ...] = ()
+    #: The fence of a holder known dead.
+    despite_fence: int | None = None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A computation that wants to be committed under its lease."""
+
+    lease: Lease
+    new: NewTrace
+    #: The resolved key that asked for it, and the epoch in which it did.
+    key: str
+    epoch: int
+    #: Digest of the value that the recipe has, and whose bytes cannot be read.
+    lost: str | None = None
+
+
+@dataclass(frozen=True)
+class Link:
+    """A resolved key that wants to point at a committed recipe, and the epoch in which it was computed."""
+
+    key: str
+    recipe: str
+    epoch: int
+
+
+@dataclass(frozen=True)
 class Failure:
     """A remembered failure."""
 

@@ -41,6 +41,7 @@ _REPEATABLE = frozenset(
         "ask_job",
         "askers",
         "claim_job",  # done twice, it gives nothing, and the claim ends in its time
+        "claim_jobs",
         "backfill",
         "backfills",
         "cost",
@@ -50,10 +51,12 @@ _REPEATABLE = frozenset(
         "duties",
         "end_job",
         "failure",
+        "failures",
         "features",
         "find_jobs",
         "find_traces",
         "finish_job",
+        "finish_jobs",
         "frame_times",
         "hand_back_job",
         "holder",
@@ -64,6 +67,7 @@ _REPEATABLE = frozenset(
         "jobs",
         "leave_duty",
         "link",
+        "link_all",
         "locations",
         "made_from",
         "mean_bytes",
@@ -86,6 +90,7 @@ _REPEATABLE = frozenset(
         "subscriptions",
         "take_duty",
         "take_lease",
+        "take_leases",
         "tell_deliveries",
         "tell_job",
         "tell_subscription",
@@ -107,6 +112,14 @@ _LOOKUP = """
     LEFT JOIN resolved r ON r.key = ?
     LEFT JOIN trace t ON t.id = r.trace
     LEFT JOIN making m ON m.id = t.making
+"""
+_LINKED = """
+    SELECT r.key, t.recipe, m.algorithm, m.version, m.part, t.assets, t.generations, m.settings,
+           t.sha256, t.size_bytes, t.seconds, t.created_at
+    FROM resolved r
+    JOIN trace t ON t.id = r.trace
+    JOIN making m ON m.id = t.making
+    WHERE r.key
 """
 _LINKED_VALUES = "SELECT r.key, t.sha256 FROM resolved r JOIN trace t ON t.id = r.trace WHERE r.key"
 _MADE_VALUES = "SELECT recipe, sha256 FROM trace WHERE recipe"
@@ -151,6 +164,11 @@ class WarmCatalog(_Cold):
         """See the protocol."""
         [(epoch, *row)] = self._database.rows(_LOOKUP, (bytes.fromhex(key),))
         return Lookup(epoch, None if row[0] is None else trace_of(row))
+
+    def linked_traces(self, keys: Sequence[str]) -> dict[str, Trace]:
+        """See the protocol."""
+        read = self._database.rows_among(_LINKED, digests(keys))
+        return {key.hex(): trace_of(row) for key, *row in read}
 
     def linked_values(self, keys: Sequence[str]) -> dict[str, str]:
         """See the protocol."""

@@ -15,6 +15,7 @@ from amber.testing.features import FeatureTests
 from amber.testing.jobs import JobTests
 from amber.testing.plans import PlanTests
 from amber.testing.rows import FILM, CatalogTests, asset, digest, failed, job, kept, key_of
+from amber.testing.sets import SetTests
 from amber.testing.standing import BackfillTests, SourceTests, SubscriptionTests
 from amber.testing.tokens import TokenTests
 from amber.testing.verdicts import VerdictTests
@@ -105,6 +106,7 @@ class StoreTests(
     LeaseTests,
     FailureTests,
     JobTests,
+    SetTests,
     TokenTests,
     InvalidationTests,
     PlanTests,

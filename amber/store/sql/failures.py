@@ -1,30 +1,34 @@
 """Remembered failures."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, delete, select
 
 from amber.store.protocol import Failure
-from amber.store.rows import packed, unpacked
+from amber.store.rows import digests, packed, unpacked
 from amber.store.schema import failure as failures
 from amber.store.schema import job as jobs
 from amber.store.sql.forgotten import forgotten_among
-from amber.store.sql.session import Session, upsert
+from amber.store.sql.session import Session, chunks, upsert
 
 
 class FailureRows(Session):
     """The rows about what failed."""
 
-    def failure(self, recipe: str) -> Failure | None:
+    def failures(self, recipes: Sequence[str]) -> dict[str, Failure]:
         """See the protocol."""
         with self._reading() as connection:
-            row = connection.execute(
-                select(failures).where(failures.c.recipe == bytes.fromhex(recipe))
-            ).one_or_none()
-        if row is None:
-            return None
-        return Failure(**{**row._mapping, "recipe": recipe, "assets": unpacked(row.assets)})
+            rows = [
+                row
+                for some in chunks(digests(recipes))
+                for row in connection.execute(select(failures).where(failures.c.recipe.in_(some)))
+            ]
+        found = [
+            Failure(**{**row._mapping, "recipe": row.recipe.hex(), "assets": unpacked(row.assets)})
+            for row in rows
+        ]
+        return {one.recipe: one for one in found}
 
     def put_failure(self, failure: Failure) -> None:
         """See the protocol."""

@@ -1,6 +1,6 @@
 """Which assets were taken down, so that nothing late brings them back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
@@ -27,5 +27,14 @@ def check_none_forgotten(connection: Connection, assets: Sequence[str]) -> None:
     Raises:
         AssetForgottenError: One was.
     """
-    for asset, at in forgotten_among(connection, assets).items():
-        raise AssetForgottenError(forgotten_sentence(asset, datetime.fromtimestamp(at, UTC)))
+    error = forgotten_error(forgotten_among(connection, assets), assets)
+    if error is not None:
+        raise error
+
+
+def forgotten_error(gone: Mapping[str, float], assets: Sequence[str]) -> AssetForgottenError | None:
+    """The error of what wants to be written of some assets, if one of them was taken down."""
+    for asset in assets:
+        if asset in gone:
+            return AssetForgottenError(forgotten_sentence(asset, datetime.fromtimestamp(gone[asset], UTC)))
+    return None

@@ -1,9 +1,9 @@
 """Blobs that nothing needs, what they take up that something needs, and what is kept in spite of newer versions."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, union
+from sqlalchemy import Connection, delete, func, insert, select, union
 
 from amber.errors import BlobCollectedError
 from amber.store.records import UPLOADED, Blob, Lease, Pin, Usage
@@ -114,19 +114,29 @@ class GarbageRows(Session):
         return sorted(found, key=lambda used: (used.kind != "value", used.algorithm, used.version))
 
 
-def check_none_collected(connection: Connection, held: Lease, blobs: Sequence[Blob]) -> None:
-    """See that no blob was collected after the lease was taken: it may have been stored before that.
-
-    Raises:
-        BlobCollectedError: One was.
-    """
-    for some in chunks(digests(blob.sha256 for blob in blobs)):
-        late = and_(garbage.c.collected.is_(True), garbage.c.fence >= held.fence)
-        query = select(garbage.c.sha256).where(garbage.c.sha256.in_(some), late).limit(1)
-        for (sha256,) in connection.execute(query):
-            raise BlobCollectedError(
-                f"blob {sha256.hex()} was collected while the result that names it was computed"
+def collected_among(connection: Connection, blobs: Iterable[Blob]) -> dict[str, int]:
+    """Those of the blobs that were collected lately, and the last fence of that time."""
+    return {
+        row.sha256.hex(): row.fence
+        for some in chunks(digests({blob.sha256 for blob in blobs}))
+        for row in connection.execute(
+            select(garbage.c.sha256, garbage.c.fence).where(
+                garbage.c.sha256.in_(some), garbage.c.collected.is_(True)
             )
+        )
+    }
+
+
+def collected_error(
+    collected: Mapping[str, int], held: Lease, blobs: Sequence[Blob]
+) -> BlobCollectedError | None:
+    """The error of a commit, if a blob was collected after its lease was taken: it may have been stored before that."""
+    for blob in blobs:
+        if collected.get(blob.sha256, -1) >= held.fence:
+            return BlobCollectedError(
+                f"blob {blob.sha256} was collected while the result that names it was computed"
+            )
+    return None
 
 
 def needed_among(connection: Connection, asked: Sequence[str]) -> set[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, or_, select, update
 
-from amber.store.jobs import ENDED, Ending, Job, Progress
+from amber.store.jobs import ENDED, Finish, Job, Progress
 from amber.store.rows import DIGEST_BYTES, digests, packed, unpacked
 from amber.store.schema import job as jobs
 from amber.store.schema import job_asker as askers
@@ -23,6 +23,9 @@ _AT_WORK = (
 _PROGRESS = tuple(vars(Progress()))
 #: Changes the columns that are given.
 _CHANGE = update(jobs).where(jobs.c.key == bindparam("its_key"))
+_FORGET_ASKER = delete(askers).where(
+    askers.c.key == bindparam("its_key"), askers.c.asker == bindparam("its_asker")
+)
 
 
 class JobRows(Session):
@@ -131,23 +134,22 @@ class JobRows(Session):
             first = select(jobs).join(ranked, ranked.c.key == jobs.c.key).where(ranked.c.place == 1)
             return [_job(row) for row in connection.execute(first.order_by(jobs.c.created_at, jobs.c.key))]
 
-    def claim_job(
+    def claim_jobs(
         self,
         owner: str,
         seconds: float,
         *,
+        most: int,
         key: str | None = None,
         closures: Collection[str] = (),
         dead: Collection[str] = (),
-    ) -> Job | None:
+    ) -> list[Job]:
         """See the protocol."""
         wanted = jobs.c.closure.in_(digests(closures)) if key is None else jobs.c.key == bytes.fromhex(key)
         with self._writing(durable=False) as connection:
-            query = select(jobs.c.key).where(wanted, _is_open(connection, dead))
-            query = query.order_by(jobs.c.priority.desc(), _AT_WORK, jobs.c.created_at, jobs.c.key).limit(1)
-            found = connection.execute(query.with_for_update(skip_locked=key is None)).scalar()
-            if found is None:
-                return None
+            is_open = and_(wanted, _is_open(connection, dead))
+            query = _ranked(is_open).limit(most).with_for_update(of=jobs, skip_locked=key is None)
+            found = list(connection.execute(query).scalars())
             changed = _changed(connection) | {
                 "state": "running",
                 "owner": owner,
@@ -155,8 +157,12 @@ class JobRows(Session):
                 "expires_at": clock(connection) + seconds,
                 "started_at": clock(connection),
             }
-            connection.execute(update(jobs).where(jobs.c.key == found).values(changed))
-            return _job(connection.execute(_one(found)).one())
+            claimed: dict[bytes, Job] = {}
+            for some in chunks(found):
+                connection.execute(update(jobs).where(jobs.c.key.in_(some)).values(changed))
+                rows = connection.execute(select(jobs).where(jobs.c.key.in_(some)))
+                claimed |= {row.key: _job(row) for row in rows}
+            return [claimed[one] for one in found]
 
     def renew_jobs(self, claims: Sequence[Job], seconds: float) -> set[str]:
         """See the protocol."""
@@ -174,21 +180,39 @@ class JobRows(Session):
             changed = _changed(connection) | vars(progress)
             return connection.execute(update(jobs).where(_stands(claim)).values(changed)).rowcount > 0
 
-    def finish_job(self, claim: Job, ending: Ending, *, asker: str = "") -> bool:
+    def finish_jobs(self, finished: Sequence[Finish]) -> list[bool]:
         """See the protocol."""
-        key = bytes.fromhex(claim.key)
         with self._writing(durable=False) as connection:
-            if connection.execute(_one(key).where(_stands(claim)).with_for_update()).one_or_none() is None:
-                return False
-            if asker:
-                connection.execute(delete(askers).where(askers.c.key == key, askers.c.asker == asker))
-                if ending.state == "ready" and not _is_wanted(connection, key):
-                    _remove(connection, jobs.c.key == key)
-                    return True
-            changed = _changed(connection) | {**vars(ending), "owner": ""}
-            changed["recipe"] = bytes.fromhex(ending.recipe) or None
-            connection.execute(update(jobs).where(jobs.c.key == key).values(changed))
-            return True
+            there = _locked(connection, sorted({bytes.fromhex(one.claim.key) for one in finished}))
+            standing = {
+                key: one
+                for one in finished
+                if (row := there.get(key := bytes.fromhex(one.claim.key))) is not None
+                and (row.fence, row.state) == (one.claim.fence, "running")
+            }
+            knowing = [{"its_key": key, "its_asker": one.asker} for key, one in standing.items() if one.asker]
+            if knowing:
+                connection.execute(_FORGET_ASKER, knowing)
+            over = [key for key, one in standing.items() if one.asker and one.ending.state == "ready"]
+            unwanted = set(over) - _wanted_among(connection, over)
+            for some in chunks(sorted(unwanted)):
+                connection.execute(delete(jobs).where(jobs.c.key.in_(some)))
+            moment = connection.execute(select(clock(connection))).scalar_one()
+            ended = [
+                {
+                    **vars(one.ending),
+                    "its_key": key,
+                    "recipe": bytes.fromhex(one.ending.recipe) or None,
+                    "owner": "",
+                    "revision": there[key].revision + 1,
+                    "changed_at": moment,
+                }
+                for key, one in standing.items()
+                if key not in unwanted
+            ]
+            if ended:
+                connection.execute(_CHANGE, ended)
+            return [standing.get(bytes.fromhex(one.claim.key)) is one for one in finished]
 
     def hand_back_job(self, claim: Job) -> bool:
         """See the protocol."""
@@ -220,9 +244,14 @@ def _asked(connection: Connection, wanted: Sequence[Job], asker: str) -> dict[st
 
 
 def _locked(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Any]:
-    """The rows of these jobs, which stay as they are until the transaction ends."""
-    query = select(jobs).where(jobs.c.key.in_(keys)).order_by(jobs.c.key).with_for_update()
-    return {row.key: row for row in connection.execute(query)}
+    """The rows of these jobs, which stay as they are until the transaction ends; asked for in their order."""
+    return {
+        row.key: row
+        for some in chunks(keys)
+        for row in connection.execute(
+            select(jobs).where(jobs.c.key.in_(some)).order_by(jobs.c.key).with_for_update()
+        )
+    }
 
 
 def _again(new: dict[str, Any], there: Any) -> dict[str, Any]:
@@ -246,7 +275,26 @@ def _is_open(connection: Connection, dead: Collection[str]) -> ColumnElement[boo
 
 
 def _is_wanted(connection: Connection, key: bytes) -> bool:
-    return connection.execute(select(askers.c.asker).where(askers.c.key == key).limit(1)).first() is not None
+    return bool(_wanted_among(connection, [key]))
+
+
+def _wanted_among(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
+    """Those of the jobs that somebody wants."""
+    return {
+        key
+        for some in chunks(keys)
+        for key in connection.execute(select(askers.c.key).distinct().where(askers.c.key.in_(some))).scalars()
+    }
+
+
+def _ranked(is_open: ColumnElement[bool]) -> Select[Any]:
+    """The jobs that can be claimed, in the order in which they are."""
+    before = func.row_number().over(
+        partition_by=jobs.c.requester, order_by=(jobs.c.priority.desc(), jobs.c.created_at, jobs.c.key)
+    )
+    turns = select(jobs.c.key, (before + _AT_WORK).label("turn")).where(is_open).subquery()
+    query = select(jobs.c.key).join(turns, turns.c.key == jobs.c.key).where(is_open)
+    return query.order_by(jobs.c.priority.desc(), turns.c.turn, jobs.c.created_at, jobs.c.key)
 
 
 def _changed(connection: Connection) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
-from amber.store.protocol import Lease
+from amber.errors import AmberError
+from amber.store.protocol import Lease, LeaseAsk
 from amber.store.rows import packed
 from amber.store.schema import lease as leases
-from amber.store.sql.forgotten import check_none_forgotten
-from amber.store.sql.session import Session, clock, next_number, upsert
+from amber.store.sql.forgotten import forgotten_among, forgotten_error
+from amber.store.sql.session import Session, chunks, clock, next_number, upsert_many
 
 
 class LeaseRows(Session):
@@ -17,34 +18,23 @@ class LeaseRows(Session):
     They are not waited for until they are on disk: a loss of power ends the holders too.
     """
 
-    def take_lease(
-        self,
-        recipe: str,
-        owner: str,
-        seconds: float,
-        *,
-        assets: Sequence[str] = (),
-        despite_fence: int | None = None,
-    ) -> Lease | None:
+    def take_leases(
+        self, asked: Sequence[LeaseAsk], owner: str, seconds: float
+    ) -> list[Lease | AmberError | None]:
         """See the protocol."""
-        key = bytes.fromhex(recipe)
+        answers: dict[int, Lease | AmberError | None] = {}
         with self._writing(durable=False) as connection:
-            check_none_forgotten(connection, assets)
-            # Those who only wait look without a lock, so they never keep the holder waiting.
-            if _is_held(connection, key, despite_fence, lock=False):
-                return None
-            if _is_held(connection, key, despite_fence):
-                return None
-            fence = next_number(connection, "fence")
-            # Others who found no row to lock were here at the same time; the number lets them through one by one.
-            held = _is_held(connection, key, despite_fence)
-            if held:
-                return None
-            until = connection.execute(select(clock(connection) + seconds)).scalar_one()
-            row = {"recipe": key, "fence": fence, "owner": owner, "expires_at": until}
-            row |= {"assets": packed(assets) if assets else None}
-            upsert(connection, leases, row, replacing=("fence", "owner", "expires_at", "assets"))
-            return Lease(recipe, fence, owner, until, taken_over=held is not None)
+            gone = forgotten_among(connection, sorted({asset for one in asked for asset in one.assets}))
+            free: dict[bytes, tuple[int, LeaseAsk]] = {}
+            for at, one in enumerate(asked):
+                error = forgotten_error(gone, one.assets)
+                if error is not None:
+                    answers[at] = error
+                else:
+                    free.setdefault(bytes.fromhex(one.recipe), (at, one))
+            for key, lease in _taken(connection, dict(sorted(free.items())), owner, seconds).items():
+                answers[free[key][0]] = lease
+        return [answers.get(at) for at in range(len(asked))]
 
     def holder(self, recipe: str) -> Lease | None:
         """See the protocol."""
@@ -71,17 +61,47 @@ class LeaseRows(Session):
             connection.execute(delete(leases).where(_is(lease)))
 
 
-def _is_held(
-    connection: Connection, recipe: bytes, despite_fence: int | None, *, lock: bool = True
-) -> bool | None:
-    """Whether somebody holds the lease, who is not the holder of that fence; None: whoever did gave it back.
+def _taken(
+    connection: Connection, free: dict[bytes, tuple[int, LeaseAsk]], owner: str, seconds: float
+) -> dict[bytes, Lease]:
+    """Recipe → the lease on it, for those that nobody holds; wanted in the order of their recipes."""
+    # Those who only wait look without a lock, so they never keep the holder waiting.
+    _leave_out_held(connection, free, lock=False)
+    _leave_out_held(connection, free)
+    if not free:
+        return {}
+    fence = next_number(connection, "fence", len(free))
+    # Others who found no row to lock were here at the same time; the number lets them through one by one.
+    left = _leave_out_held(connection, free)
+    until = connection.execute(select(clock(connection) + seconds)).scalar_one()
+    rows, taken = [], {}
+    for key, (_, one) in free.items():
+        row = {"recipe": key, "fence": fence, "owner": owner, "expires_at": until}
+        rows.append({**row, "assets": packed(one.assets) if one.assets else None})
+        taken[key] = Lease(one.recipe, fence, owner, until, taken_over=key in left)
+        fence += 1
+    upsert_many(connection, leases, rows, replacing=("fence", "owner", "expires_at", "assets"))
+    return taken
 
-    Locked, nobody changes it before we are done.
+
+def _leave_out_held(
+    connection: Connection, free: dict[bytes, tuple[int, LeaseAsk]], *, lock: bool = True
+) -> set[bytes]:
+    """Leave out the leases that somebody holds, who is not the holder of the fence given; those that have a row and are left.
+
+    Locked, nobody changes them before we are done.
     """
-    query = select(leases.c.fence, leases.c.expires_at > clock(connection)).where(leases.c.recipe == recipe)
-    for fence, is_running in connection.execute(query.with_for_update() if lock else query):
-        return bool(is_running) and fence != despite_fence
-    return None
+    left = set()
+    query = select(leases.c.recipe, leases.c.fence, leases.c.expires_at > clock(connection))
+    query = query.order_by(leases.c.recipe)
+    for some in chunks(list(free)):
+        among = query.where(leases.c.recipe.in_(some))
+        for recipe, fence, is_running in connection.execute(among.with_for_update() if lock else among):
+            if is_running and fence != free[recipe][1].despite_fence:
+                del free[recipe]
+            else:
+                left.add(recipe)
+    return left
 
 
 def _is(lease: Lease) -> ColumnElement[bool]:

@@ -36,6 +36,9 @@ _LOOKUP = select(epoch.c.number, *TRACE_COLUMNS).select_from(
     .outerjoin(trace, trace.c.id == resolved.c.trace)
     .outerjoin(making, making.c.id == trace.c.making)
 )
+_LINKED = select(resolved.c.key, *TRACE_COLUMNS).select_from(
+    resolved.join(trace, trace.c.id == resolved.c.trace).join(making, making.c.id == trace.c.making)
+)
 _LINKED_VALUES = (
     select(resolved.c.key, trace.c.sha256)
     .select_from(resolved.join(trace, trace.c.id == resolved.c.trace))
@@ -66,6 +69,15 @@ class TraceRows(Session):
         with self._reading() as connection:
             number, *row = connection.execute(_LOOKUP, {"key": bytes.fromhex(key)}).one()
         return Lookup(number, None if row[0] is None else trace_of(row))
+
+    def linked_traces(self, keys: Sequence[str]) -> dict[str, Trace]:
+        """See the protocol."""
+        with self._reading() as connection:
+            return {
+                key.hex(): trace_of(row)
+                for some in chunks(digests(keys))
+                for key, *row in connection.execute(_LINKED.where(resolved.c.key.in_(some)))
+            }
 
     def linked_values(self, keys: Sequence[str]) -> dict[str, str]:
         """See the protocol."""
