@@ -11,11 +11,13 @@ from amber.engine.events import StepEvent
 from amber.engine.executors.admission import Requester
 from amber.errors import JobCancelledError, StoreUnavailableError
 from amber.keys import Step
-from amber.store.jobs import WAITED, Ending, Job, Progress
+from amber.store.jobs import WAITED, Ending, Finish, Job, Progress
 from amber.store.protocol import Store, Trace
 
 #: Progress within a step is written no more often.
 TELL_SECONDS = 0.5
+#: Seconds between two looks at how urgent a job is.
+LOOK_SECONDS = 0.25
 _READY = ("hit", "linked", "computed", "joined")
 
 
@@ -41,18 +43,23 @@ class Claim:
         self._expected = dict(expected or {})
         self._ready: set[Step] = set()
         self._now = Progress(steps_total=steps)
-        self._told_at = 0.0
+        # What is expected to be over before it could be read is not told.
+        is_brief = bool(self._expected) and sum(self._expected.values()) < TELL_SECONDS
+        self._told_at = time.monotonic() if is_brief else 0.0
+        self._asked_at = time.monotonic()
         self._step_began = time.monotonic()
         self._lost = threading.Event()
         self._handing_back = threading.Event()
 
     def requester(self) -> Requester:
         """On whose behalf the job is done; a backfill's becomes urgent when somebody comes to wait for it."""
-        if self.job.priority < WAITED:
+        now = time.monotonic()
+        if self.job.priority < WAITED and now - self._asked_at >= LOOK_SECONDS:
+            self._asked_at = now
             with suppress(StoreUnavailableError):
-                now = self._store.catalog.job(self.job.key)
-                if now is not None and now.priority > self.job.priority:
-                    self.job = replace(self.job, priority=now.priority)
+                there = self._store.catalog.job(self.job.key)
+                if there is not None and there.priority > self.job.priority:
+                    self.job = replace(self.job, priority=there.priority)
         return Requester(self.job.requester, self.job.priority)
 
     def check(self) -> None:
@@ -113,24 +120,20 @@ class Claim:
             if not self._store.catalog.tell_job(self.job, self._now):
                 self.lose()
 
-    def ready(self, trace: Trace, made: Sequence[tuple[Step, float]], *, asker: str = "") -> None:
-        """Write down that the feature is there."""
+    def ready(self, trace: Trace, made: Sequence[tuple[Step, float]], *, asker: str = "") -> Finish:
+        """What is written down when the feature is there."""
         computed = [{"algorithm": s.algorithm, "assets": list(s.assets), "seconds": t} for s, t in made]
-        self._finish(Ending("ready", trace.recipe, json.dumps(computed)), asker)
+        return Finish(self.job, Ending("ready", trace.recipe, json.dumps(computed)), asker)
 
-    def failed(self, error: Exception, *, asker: str = "") -> None:
-        """Write down that it cannot be had."""
-        self._finish(Ending("failed", error=type(error).__name__, message=str(error)), asker)
+    def failed(self, error: Exception, *, asker: str = "") -> Finish:
+        """What is written down when it cannot be had."""
+        return Finish(self.job, Ending("failed", error=type(error).__name__, message=str(error)), asker)
 
     def hand_back(self) -> None:
         """Let others claim it."""
         with suppress(StoreUnavailableError):  # then the claim ends by itself, in its time
             self._store.catalog.hand_back_job(self.job)
         self._store.wakeups.publish(JOBS)
-
-    def _finish(self, ending: Ending, asker: str) -> None:
-        with suppress(StoreUnavailableError):  # then another worker finds it done, or failed
-            self._store.catalog.finish_job(self.job, ending, asker=asker)
 
 
 #: Under this name workers are told that there is something to do.

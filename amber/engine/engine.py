@@ -1,12 +1,12 @@
 """The engine: answers asks from the store, and computes what is missing."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from amber.engine import stored
+from amber.engine import conductor, stored
 from amber.engine.ask import Ask, ComputedStep, Feature
 from amber.engine.claims import Claim, HandedBackError
 from amber.engine.events import Listener, StepEvent, silent
@@ -19,6 +19,7 @@ from amber.engine.orders import Order, job_of
 from amber.engine.planning import plan
 from amber.engine.resolve import Run, Workshop
 from amber.engine.savings import Savings
+from amber.engine.sets import Sets
 from amber.engine.values import Values
 from amber.errors import (
     AmberError,
@@ -33,7 +34,7 @@ from amber.errors import (
 from amber.keys import Closure, Snapshot, Step
 from amber.plan import Plan
 from amber.registry import Registry
-from amber.store.jobs import Job
+from amber.store.jobs import Finish, Job
 from amber.store.protocol import Store, Trace
 
 #: Absent, or how far a feature is; the five states are never mixed up.
@@ -72,7 +73,8 @@ class Engine:
         self.executor: Executor = executor or LocalExecutor(store, self._values, capacity)
         #: Counts what stored features saved.
         self.savings = Savings(store.scratch.parent / "savings.jsonl")
-        self._shop = Workshop(store, self._values, self.leases, self.executor, self.savings)
+        self._sets = Sets(store)
+        self._shop = Workshop(store, self._values, self.leases, self.executor, self.savings, self._sets)
         self._closures: dict[tuple[object, ...], Closure] = {}
         self._snapshot: Snapshot | None = None
 
@@ -114,7 +116,7 @@ class Engine:
             except (BlobMissingError, BlobCorruptError):
                 lost = trace.value.sha256
         asking = requester or Requester(self._person)
-        return self._resolve(closure, snapshot, ask, key, lost, listener, lambda: asking)
+        return conductor.conduct(self._resolve(closure, snapshot, ask, key, lost, listener, lambda: asking))
 
     def plan(self, asks: Sequence[Ask], *, check_blobs: bool = True) -> Plan:
         """What `get` would do for these asks, which differ in their assets only.
@@ -195,7 +197,7 @@ class Engine:
         value.check_files(result_type)
         return Feature(trace, value, result_type, **how)  # type: ignore[arg-type]
 
-    def _resolve(
+    async def _resolve(
         self,
         closure: Closure,
         snapshot: Snapshot,
@@ -210,21 +212,21 @@ class Engine:
         asker = f"{owner_name()}|{uuid.uuid4().hex}"
         self.store.catalog.ask_job(job_of(closure, step, snapshot, requester()), asker)
         claimed = self.leases.claim(key=key)
-        claim = Claim(self.store, claimed) if claimed is not None else None
+        claim = Claim(self.store, claimed[0]) if claimed else None
         run = Run(self._shop, closure, snapshot, _both(claim, listener), requester=requester)
         try:
             try:
                 with self.leases.claimed(claim):
-                    feature = self._run(run, closure, step, lost)
+                    feature = await self._run(run, closure, step, lost)
             except JobCancelledError:
                 if claim is None or self._is_cancelled(key):
                     raise
                 claim = None  # another process took the job over, as if this one had died; the ask goes on beside it
                 run = Run(self._shop, closure, snapshot, listener, requester=requester)
-                feature = self._run(run, closure, step, lost)
+                feature = await self._run(run, closure, step, lost)
         except AmberError as error:
             if claim is not None:
-                claim.failed(error, asker=asker)
+                await self._finish(claim.failed(error, asker=asker))
             self._withdraw(key, asker)
             raise
         except BaseException:
@@ -233,11 +235,16 @@ class Engine:
             self._withdraw(key, asker)
             raise
         if claim is not None:
-            claim.ready(feature.trace, _made(run), asker=asker)
+            await self._finish(claim.ready(feature.trace, _made(run), asker=asker))
         else:
             self._withdraw(key, asker)
         self.store.wakeups.publish(key)
         return feature
+
+    async def _finish(self, finish: Finish) -> None:
+        """Write down what became of a job."""
+        with suppress(StoreUnavailableError):  # then another worker finds it done, or failed
+            await conductor.ask(self._sets.finish, finish)
 
     def _is_cancelled(self, key: str) -> bool:
         job = self.store.catalog.job(key)
@@ -250,18 +257,35 @@ class Engine:
             if job is not None and job.state == "cancelled":
                 self.store.catalog.end_job(key)
 
-    def work(self, claim: Claim, order: Order, listener: Listener = silent) -> Feature | None:
+    async def work(
+        self, claim: Claim, order: Order, listener: Listener, gives_way: Callable[[], Awaitable[None]]
+    ) -> Feature | None:
         """Do a job that was claimed, and write down what came of it; None if nobody wants it, or others shall do it.
+
+        Args:
+            claim: The right to it.
+            order: What it is.
+            listener: Told of every step.
+            gives_way: Awaited before each step, and may ask the claim back.
 
         Raises:
             AmberError: The feature cannot be had; that is written down. Where the store is away, others shall try.
         """
+        try:
+            return await self._worked(claim, order, listener, gives_way)
+        finally:
+            self.store.wakeups.publish(claim.job.key)
+
+    async def _worked(
+        self, claim: Claim, order: Order, listener: Listener, gives_way: Callable[[], Awaitable[None]]
+    ) -> Feature | None:
+        listening = _both(claim, listener)
         run = Run(
-            self._shop, order.closure, order.snapshot, _both(claim, listener), claim.check, claim.requester
+            self._shop, order.closure, order.snapshot, listening, claim.check, claim.requester, gives_way
         )
         try:
             with self.leases.claimed(claim):
-                feature = self._run(run, order.closure, order.step, None)
+                feature = await self._run(run, order.closure, order.step, None)
         except JobCancelledError:
             return None
         except HandedBackError:
@@ -271,23 +295,20 @@ class Engine:
             claim.hand_back()
             raise
         except Exception as error:
-            claim.failed(error)
+            await self._finish(claim.failed(error))
             raise
         except BaseException:
             claim.hand_back()
             raise
-        finally:
-            self.store.wakeups.publish(claim.job.key)
-        claim.ready(feature.trace, _made(run))
-        self.store.wakeups.publish(claim.job.key)
+        await self._finish(claim.ready(feature.trace, _made(run)))
         return feature
 
-    def _run(self, run: Run, closure: Closure, step: Step, lost: str | None) -> Feature:
+    async def _run(self, run: Run, closure: Closure, step: Step, lost: str | None) -> Feature:
         """Resolve; a value that is found unreadable only at the end is made again."""
         while True:
             if lost is not None:
                 run.lose(lost)
-            trace = run.resolve(step)
+            trace = await run.resolve(step)
             computed = tuple(ComputedStep(step, seconds) for step, seconds in _made(run))
             made = run.outcomes[step].made
             if (

@@ -5,13 +5,14 @@ import platform
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from amber.errors import StoreError, StoreUnavailableError
+from amber.errors import AmberError, StoreError, StoreUnavailableError
 from amber.store.jobs import Job
-from amber.store.protocol import Catalog, Lease
+from amber.store.protocol import Catalog, Lease, LeaseAsk
 
 #: How long a lease lasts without a heartbeat.
 LEASE_SECONDS = 30.0
@@ -97,26 +98,26 @@ class LeaseKeeper:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def take(self, recipe: str, assets: Sequence[str] = ()) -> Lease | None:
-        """The lease on a recipe of these assets, or None while a living worker holds it.
-
-        Raises:
-            AssetForgottenError: One of the assets was taken down.
-        """
+    def take(self, asked: Sequence[LeaseAsk]) -> list[Lease | AmberError | None]:
+        """The leases on recipes; None where a living worker holds it, and the error that `take_leases` answers."""
         owner = owner_name()
-        lease = self._catalog.take_lease(recipe, owner, self.seconds, assets=assets)
-        if lease is None:
-            holder = self._catalog.holder(recipe)
+        answers = self._catalog.take_leases(asked, owner, self.seconds)
+        again: dict[int, LeaseAsk] = {}
+        for at, one in enumerate(asked):
+            holder = self._catalog.holder(one.recipe) if answers[at] is None else None
             if holder is not None and is_dead(holder.owner):
-                lease = self._catalog.take_lease(
-                    recipe, owner, self.seconds, assets=assets, despite_fence=holder.fence
-                )
-        return lease
+                again[at] = replace(one, despite_fence=holder.fence)
+        if again:
+            late = self._catalog.take_leases(list(again.values()), owner, self.seconds)
+            answers = [*answers]
+            for at, answer in zip(again, late, strict=True):
+                answers[at] = answer
+        return answers
 
-    def claim(self, **which: Any) -> Job | None:
-        """A job that can be claimed, or whose worker has died; see `JobCatalog.claim_job`."""
+    def claim(self, most: int = 1, **which: Any) -> list[Job]:
+        """Jobs that can be claimed, or whose worker has died; see `JobCatalog.claim_jobs`."""
         dead = self.dead_owners()
-        return self._catalog.claim_job(owner_name(), self.seconds, dead=dead, **which)
+        return self._catalog.claim_jobs(owner_name(), self.seconds, most=most, dead=dead, **which)
 
     def dead_owners(self) -> list[str]:
         """Processes of this machine that have ended with a job in hand."""
@@ -124,7 +125,7 @@ class LeaseKeeper:
 
     @contextmanager
     def held(self, lease: Lease) -> Iterator[None]:
-        """Keep a lease alive within, and give it back at the end (a commit has ended it already)."""
+        """Keep a lease alive within, and give it back at the end, unless it has `ended`."""
         with self._lock:
             self._held[lease.recipe] = lease
             self._start()
@@ -132,9 +133,15 @@ class LeaseKeeper:
             yield
         finally:
             with self._lock:
-                self._held.pop(lease.recipe, None)
-            with suppress(StoreUnavailableError):  # then it ends by itself, in its time
-                self._catalog.release_lease(lease)
+                is_held = self._held.pop(lease.recipe, None) is not None
+            if is_held:
+                with suppress(StoreUnavailableError):  # then it ends by itself, in its time
+                    self._catalog.release_lease(lease)
+
+    def ended(self, lease: Lease) -> None:
+        """Note that a commit has ended a lease."""
+        with self._lock:
+            self._held.pop(lease.recipe, None)
 
     @contextmanager
     def claimed(self, claim: Claimed | None) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """What a job's row says to whichever worker runs it: the closure and the generations that the ask sees."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +42,13 @@ def job_of(closure: Closure, step: Step, snapshot: Snapshot, requester: Requeste
     )
 
 
-def read_order(registry: Registry, job: Job) -> Order:
+def read_order(registry: Registry, job: Job, known: "MutableMapping[str, Closure] | None" = None) -> Order:
     """The job as this process can run it.
+
+    Args:
+        registry: What is loaded.
+        job: As it was asked for.
+        known: Digest → closure, of those that were read before; one that is read is added. The job's key covers all of it.
 
     Raises:
         JobUnfitError: It has not loaded exactly the closure; says what is missing or differs.
@@ -51,11 +56,15 @@ def read_order(registry: Registry, job: Job) -> Order:
     order = json.loads(job.order or "{}")
     if not order:
         raise JobUnfitError(f"job {job.key[:12]} says nothing of its closure: an older release wrote it")
-    nodes = {document["name"]: _node(registry, document) for document in order["algorithms"]}
+    closure = known.get(job.closure) if known is not None else None
+    if closure is None:
+        nodes = {document["name"]: _node(registry, document) for document in order["algorithms"]}
+        closure = Closure(job.algorithm, nodes)
+        if known is not None and closure.documents_digest == job.closure:
+            known[job.closure] = closure
     somewhere: dict[tuple[str, str], dict[str, int]] = {}
     for name, version, asset, generation in order["generations"]:
         somewhere.setdefault((name, version), {})[asset] = generation
-    closure = Closure(job.algorithm, nodes)
     step = Step(job.algorithm, job.assets, order["part"])
     snapshot = Snapshot(order["epoch"], {}, somewhere)
     if closure.resolved_key(step, snapshot) != job.key:

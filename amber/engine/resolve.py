@@ -1,8 +1,13 @@
-"""One ask that is not answered by a lookup: finds or makes every step that it needs, inputs first."""
+"""One ask that is not answered by a lookup: finds or makes every step that it needs, inputs first.
+
+It is a coroutine, so that what several runs ask of the store at once becomes one set, and what can be computed at once is;
+see amber.engine.conductor.
+"""
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -10,11 +15,13 @@ from typing import Any, Literal
 from amber.engine import failures
 from amber.engine.claims import HandedBackError
 from amber.engine.compute import Computed, Entry, InputLostError, Task
+from amber.engine.conductor import ask, pause, together, until
 from amber.engine.events import Listener, StepEvent
 from amber.engine.executors.admission import Requester
 from amber.engine.executors.protocol import Executor, StepPlace
 from amber.engine.leases import LeaseKeeper
 from amber.engine.savings import Savings
+from amber.engine.sets import Sets
 from amber.engine.turns import Turns
 from amber.engine.values import Values
 from amber.errors import (
@@ -26,10 +33,10 @@ from amber.errors import (
     StaleLeaseError,
     StepTooLargeError,
 )
-from amber.keys import BLOCKS, Closure, Snapshot, Step, recipe, subject
+from amber.keys import BLOCKS, Closure, Snapshot, Step, StepInput, recipe, subject
 from amber.plan import mark_missing
 from amber.progress import Reporter
-from amber.store.protocol import Failure, Lease, NewTrace, Store, Trace, TraceInput
+from amber.store.protocol import Commit, Failure, Lease, LeaseAsk, Link, NewTrace, Store, Trace, TraceInput
 from amber.store.wakeups import Waiter
 
 #: Seconds between the first looks at a lease that another worker holds; later ones are further apart.
@@ -66,8 +73,14 @@ class Workshop:
     executor: Executor
     #: Counts what stored features saved.
     savings: Savings
-    #: Who of this process's threads cares for which recipe.
+    #: What runs ask of the store.
+    sets: Sets
+    #: Which of this process's runs cares for which recipe.
     turns: Turns = field(default_factory=Turns)
+
+
+async def _goes_first() -> None:
+    """Gives way to nobody."""
 
 
 class Run:
@@ -80,6 +93,7 @@ class Run:
         listener: Told of every step.
         check: Called now and then; what it raises ends the run and is no failure of the step at work.
         requester: On whose behalf, as it stands when it is called.
+        gives_way: Awaited before a step is computed; what it raises ends the run.
     """
 
     def __init__(
@@ -90,7 +104,9 @@ class Run:
         listener: Listener,
         check: Callable[[], None] = lambda: None,
         requester: Callable[[], Requester] = Requester,
+        gives_way: Callable[[], Awaitable[None]] = _goes_first,
     ) -> None:
+        self._gives_way = gives_way
         self._shop = workshop
         self._closure = closure
         self._snapshot = snapshot
@@ -98,11 +114,13 @@ class Run:
         self._check = check
         self._requester = requester
         self._lost: set[str] = set()
+        #: Those that are being resolved, where several are at once.
+        self._open: dict[Step, Future[Trace]] = {}
         self.outcomes: dict[Step, Outcome] = {}
         #: What was not there when the ask came, in the order it was made.
         self.made: list[Outcome] = []
 
-    def resolve(self, step: Step) -> Trace:
+    async def resolve(self, step: Step) -> Trace:
         """The committed value of a step: found by its resolved key, by its recipe, or computed.
 
         Raises:
@@ -111,26 +129,42 @@ class Run:
         known = self.outcomes.get(step)
         if known is not None:
             return known.trace
+        others = self._open.get(step)
+        if others is not None:
+            await until(others)
+            return others.result()
+        mine = self._open[step] = Future()
+        try:
+            trace = await self._resolved(step)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            del self._open[step]
+        mine.set_result(trace)
+        return trace
+
+    async def _resolved(self, step: Step) -> Trace:
         key = self._closure.resolved_key(step, self._snapshot)
-        linked = self._shop.store.catalog.lookup(key).trace
-        if linked is not None and self._is_usable(linked):
+        linked = await ask(self._shop.sets.linked, key)
+        if linked is not None and await self._is_usable(linked):
             return self._done(Outcome(step, linked, "hit"))
-        self._check_size(step)
+        await self._check_size(step)
         while True:
-            task = self._prepare(step)
+            task = await self._prepare(step)
             try:
-                return self._done(self._find_or_make(task, key))
+                return self._done(await self._find_or_make(task, key))
             except InputLostError as error:
                 self._lose(error.entry)
 
-    def _check_size(self, step: Step) -> None:
+    async def _check_size(self, step: Step) -> None:
         """Say at once, before any input is computed, that a step is too large; unless it may be stored already."""
         node = self._closure.nodes[step.algorithm]
         try:
             self._shop.executor.check(node, step)
         except StepTooLargeError:
             wanted = subject(node.name, node.version, step.assets, step.part)
-            if not self._shop.store.catalog.traced_subjects([wanted]):
+            if not await ask(self._shop.sets.ever, wanted):
                 raise
 
     def lose(self, sha256: str) -> None:
@@ -163,26 +197,19 @@ class Run:
         )
         return outcome.trace
 
-    def _is_usable(self, trace: Trace) -> bool:
+    async def _is_usable(self, trace: Trace) -> bool:
         """Whether the value's bytes are there, as far as is known without reading them."""
         sha256 = trace.value.sha256
-        return sha256 not in self._lost and bool(self._shop.store.blobs.present([sha256]))
+        return sha256 not in self._lost and await ask(self._shop.sets.present, sha256)
 
-    def _prepare(self, step: Step) -> Task:
+    async def _prepare(self, step: Step) -> Task:
         """The step's inputs, made ready, and its recipe."""
         node = self._closure.nodes[step.algorithm]
-        entries = []
-        for wanted in self._closure.inputs(step):
-            if wanted.step is None:
-                entries.append(Entry(wanted, wanted.label, None))
-                continue
-            try:
-                trace = self.resolve(wanted.step)
-            except (AssetForgottenError, JobCancelledError, ClusterUnavailableError):
-                raise
-            except AmberError as error:
-                raise failures.input_error(step, error) from error
-            entries.append(Entry(wanted, trace.value.sha256, trace.recipe))
+        wanted = self._closure.inputs(step)
+        if self._shop.executor.takes_many:
+            entries = await together([self._entry(step, one) for one in wanted])
+        else:
+            entries = [await self._entry(step, one) for one in wanted]
         made = recipe(
             node, step, self._snapshot, [(e.input.parameter, e.input.label, e.value) for e in entries]
         )
@@ -191,52 +218,63 @@ class Run:
         versions = {name: maker.version for name, maker in makers.items()}
         return Task(node, step, made, tuple(entries), types, versions)
 
-    def _find_or_make(self, task: Task, key: str) -> Outcome:
+    async def _entry(self, step: Step, wanted: StepInput) -> Entry:
+        """An input of a step, made ready."""
+        if wanted.step is None:
+            return Entry(wanted, wanted.label, None)
+        try:
+            trace = await self.resolve(wanted.step)
+        except (AssetForgottenError, JobCancelledError, ClusterUnavailableError):
+            raise
+        except AmberError as error:
+            raise failures.input_error(step, error) from error
+        return Entry(wanted, trace.value.sha256, trace.recipe)
+
+    async def _find_or_make(self, task: Task, key: str) -> Outcome:
         has_waited = False
         while True:
             with self._shop.turns.taken(task.recipe) as others:
                 if others is None:
                     with ExitStack() as leaving:
-                        return self._found_or_made(task, key, leaving, has_waited)
+                        return await self._found_or_made(task, key, leaving, has_waited)
                 if not has_waited:
                     self._listener(StepEvent(task.step, "waiting"))
                 has_waited = True
-                while not others.wait(_PROMOTE_SECONDS):
+                while not await until(others, _PROMOTE_SECONDS):
                     self._shop.executor.promote(task.recipe, self._requester())
                     self._check()
-            found = self._found(task, key)
+            found = await self._found(task, key)
             if found is not None:
                 return Outcome(task.step, found, "joined")
 
-    def _found(self, task: Task, key: str) -> Trace | None:
+    async def _found(self, task: Task, key: str) -> Trace | None:
         """The committed value of a recipe, linked, if there is one whose bytes are there."""
-        catalog = self._shop.store.catalog
-        found = catalog.traces([task.recipe]).get(task.recipe)
-        if found is None or not self._is_usable(found):
+        found = await ask(self._shop.sets.traces, task.recipe)
+        if found is None or not await self._is_usable(found):
             return None
-        catalog.link(key, task.recipe, self._snapshot.epoch)
+        await ask(self._shop.sets.link, Link(key, task.recipe, self._snapshot.epoch))
         return found
 
-    def _found_or_made(self, task: Task, key: str, leaving: ExitStack, has_waited: bool) -> Outcome:
+    async def _found_or_made(self, task: Task, key: str, leaving: ExitStack, has_waited: bool) -> Outcome:
         wakeups = self._shop.store.wakeups
         waiter: Waiter | None = None
         wait = FIRST_WAIT_SECONDS
         place: StepPlace | None = None
         is_taken_over = False
         while True:
-            found = self._found(task, key)
+            found = await self._found(task, key)
             if found is not None:
                 return Outcome(task.step, found, "joined" if waiter or has_waited else "linked")
-            failure = self._final_failure(task)
+            failure = await self._final_failure(task)
             if failure is not None:
                 raise failures.remembered_error(failure)
             if place is None:
                 place = self._shop.executor.place(task.node, task.step, task.recipe)
                 leaving.callback(place.leave)
-            lease = self._shop.leases.take(task.recipe, task.step.assets)
+            lease = await ask(self._shop.leases.take, LeaseAsk(task.recipe, task.step.assets))
             if lease is not None:
                 is_taken_over |= lease.taken_over  # and still is, if the step has to wait for room first
-                outcome = self._tried(task, key, replace(lease, taken_over=is_taken_over), place)
+                outcome = await self._tried(task, key, replace(lease, taken_over=is_taken_over), place)
                 if outcome is not None:
                     return outcome
                 if not place.has_begun:
@@ -250,7 +288,8 @@ class Run:
                 continue  # look once more, for what happened before it listened
             self._shop.executor.promote(task.recipe, self._requester())
             self._check()
-            waiter.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all look at once
+            await until(waiter.news, wait * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all look at once
+            waiter.hear()
             wait = min(wait * 1.5, wakeups.longest_seconds)
 
     def _wait_for_room(self, task: Task, place: StepPlace) -> None:
@@ -263,35 +302,36 @@ class Run:
         tick()
         place.wait(self._requester, tick)
 
-    def _tried(self, task: Task, key: str, lease: Lease, place: StepPlace) -> Outcome | None:
+    async def _tried(self, task: Task, key: str, lease: Lease, place: StepPlace) -> Outcome | None:
         """The step, computed under the lease, if the machine has room for it now and nobody was before us."""
         try:
             with self._shop.leases.held(lease):
                 if not place.try_begin(self._requester()):
                     return None
-                return self._make(task, key, lease, place)
+                return await self._make(task, key, lease, place)
         except StaleLeaseError:
             return None  # another worker took over; its result is looked for next
         finally:
             self._shop.store.wakeups.publish(task.recipe)  # committed, failed or given up
 
-    def _make(self, task: Task, key: str, lease: Lease, place: StepPlace) -> Outcome | None:
+    async def _make(self, task: Task, key: str, lease: Lease, place: StepPlace) -> Outcome | None:
         """Compute and commit; None if a value or failure appeared before the lease was taken."""
-        before = self._shop.store.catalog.traces([task.recipe]).get(task.recipe)
-        if before is not None and self._is_usable(before):
+        before = await ask(self._shop.sets.traces, task.recipe)
+        if before is not None and await self._is_usable(before):
             return None
-        if self._final_failure(task) is not None:
+        if await self._final_failure(task) is not None:
             return None
         lost = before.value.sha256 if before is not None else None
+        await self._gives_way()
         self._listener(StepEvent(task.step, "started", taken_over=lease.taken_over))
         try:
-            made = self._shop.executor.run(task, place, self._reporter(task.step), self._check)
+            made = await self._shop.executor.run(task, place, self._reporter(task.step), self._check)
         except (InputLostError, StaleLeaseError, JobCancelledError, HandedBackError, ClusterUnavailableError):
             raise
         except Exception as error:
             self._check()  # who is stopped from within may fail in its own way
             raise self._failed(task, error) from error
-        reason = "its stored bytes were lost" if before is not None else self._reason(task)
+        reason = "its stored bytes were lost" if before is not None else await self._reason(task)
         new = NewTrace(
             self._trace(task, made.value, made.cost.seconds),
             _lineage(task),
@@ -300,21 +340,23 @@ class Run:
             reason,
             self._requester().name,
         )
-        trace = self._commit(lease, new, key, lost)
+        trace = await self._commit(Commit(lease, new, key, self._snapshot.epoch, lost))
         self._lost.discard(trace.value.sha256)
         return Outcome(task.step, trace, "computed", made.cost.seconds, made)
 
-    def _commit(self, lease: Lease, new: NewTrace, key: str, lost: str | None) -> Trace:
+    async def _commit(self, commit: Commit) -> Trace:
         """Commit; a catalogue that is away for a moment, no longer than a lease lasts, costs no computation."""
-        catalog, epoch = self._shop.store.catalog, self._snapshot.epoch
         end = time.monotonic() + self._shop.leases.seconds
         while True:
             try:
-                return catalog.commit(lease, new, key=key, epoch=epoch, lost=lost)
+                trace = await ask(self._shop.sets.commit, commit)
             except ConnectionLostError:
                 if time.monotonic() > end:
                     raise
-            time.sleep(AWAY_SECONDS)
+            else:
+                self._shop.leases.ended(commit.lease)
+                return trace
+            await pause(AWAY_SECONDS)
 
     def _failed(self, task: Task, error: Exception) -> AmberError:
         catalog = self._shop.store.catalog
@@ -324,9 +366,9 @@ class Run:
         catalog.put_failure(failures.remember(error, task.recipe, made_with, task.node, task.step, before))
         return failures.attempt_error(task.node, task.step, error)
 
-    def _final_failure(self, task: Task) -> Failure | None:
+    async def _final_failure(self, task: Task) -> Failure | None:
         """The remembered failure that forbids another attempt now."""
-        failure = self._shop.store.catalog.failure(task.recipe)
+        failure = await ask(self._shop.sets.failures, task.recipe)
         if failure is None or not failures.is_final(failure, self._fingerprint(task)):
             return None
         return failure
@@ -340,9 +382,9 @@ class Run:
                 ]
         return failures.fingerprint(task.node, locations)
 
-    def _reason(self, task: Task) -> str:
+    async def _reason(self, task: Task) -> str:
         wanted = subject(task.node.name, task.node.version, task.step.assets, task.step.part)
-        ever = bool(self._shop.store.catalog.traced_subjects([wanted]))
+        ever = await ask(self._shop.sets.ever, wanted)
         return mark_missing(task.node, task.step, has_recipe=True, value=None, ever=ever, open_inputs=())[1]
 
     def _trace(self, task: Task, value: Any, seconds: float) -> Trace:

@@ -1,7 +1,8 @@
-"""In one process, one thread at a time cares for a recipe; the others wait for it, and ask the store nothing meanwhile."""
+"""In one process, one run at a time cares for a recipe; the others wait for it, and ask the store nothing meanwhile."""
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 
@@ -9,19 +10,20 @@ class Turns:
     """Who cares for which recipe."""
 
     def __init__(self) -> None:
-        self._over: dict[str, threading.Event] = {}
+        self._over: dict[str, Future[None]] = {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def taken(self, recipe: str) -> Iterator[threading.Event | None]:
-        """The turn for a recipe, until the end of the block; where another thread has it, what tells that it is over."""
+    def taken(self, recipe: str) -> Iterator[Future[None] | None]:
+        """The turn for a recipe, until the end of the block; where somebody else has it, what is done when it is over."""
         with self._lock:
             others = self._over.get(recipe)
             if others is None:
-                self._over[recipe] = threading.Event()
+                self._over[recipe] = Future()
         try:
             yield others
         finally:
             if others is None:
                 with self._lock:
-                    self._over.pop(recipe).set()
+                    over = self._over.pop(recipe)
+                over.set_result(None)

@@ -2,19 +2,23 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from typing import Protocol
 
 from amber.engine.ask import Feature
 from amber.engine.claims import JOBS, Claim
+from amber.engine.conductor import Conductor, ask, pause
 from amber.engine.engine import Engine
 from amber.engine.events import StepEvent
 from amber.engine.leases import LeaseKeeper
 from amber.engine.orders import Order, read_order
 from amber.engine.planning import plan
 from amber.errors import ClusterUnavailableError, JobUnfitError, StoreError
-from amber.keys import Step
+from amber.keys import Closure, Step
+from amber.plan import PlannedStep
 from amber.store.jobs import WAITED, Job
+from amber.store.wakeups import Waiter
 
 #: How long what became of a job can be read, unless it is asked for again.
 KEEP_SECONDS = 24 * 3600.0
@@ -65,6 +69,8 @@ class SilentWatch:
 class Worker:
     """Takes jobs whose closure this process has loaded, several at once, and tells how they go.
 
+    Where steps are computed elsewhere one thread does them all; here each of them has its own.
+
     Args:
         engine: Computes.
         watch: Is told.
@@ -76,19 +82,20 @@ class Worker:
         self._leases: LeaseKeeper = engine.leases
         self._store = engine.store
         self._watch = watch
-        self._jobs = jobs
+        self._threads, self._at_once = (1, jobs) if engine.executor.takes_many else (jobs, 1)
         self._stopping = threading.Event()
         self._running: dict[str, Claim] = {}
         self._lock = threading.Lock()
         #: Closure → whether it is loaded here.
         self._fits: dict[str, bool] = {}
+        self._closures: dict[str, Closure] = {}
         self._pruned_at = time.monotonic()
 
     def run(self) -> None:
         """Work until `stop` is called and the jobs at hand are done or handed back."""
         threads = [
             threading.Thread(target=self._loop, name=f"amber-worker-{number}", daemon=True)
-            for number in range(self._jobs)
+            for number in range(self._threads)
         ]
         for thread in threads:
             thread.start()
@@ -123,36 +130,47 @@ class Worker:
             return len(self._running)
 
     def _loop(self) -> None:
-        with self._store.wakeups.waiting(JOBS) as waiter:
-            while not self._stopping.is_set():
+        with closing(Conductor()) as conductor, self._store.wakeups.waiting(JOBS) as waiter:
+            while conductor.live or not self._stopping.is_set():
                 try:
-                    did = self._turn()
+                    self._begin(conductor)
                 except StoreError:
-                    did = False
                     self._stopping.wait(_AWAY_SECONDS)
-                if not did:
+                if conductor.live:
+                    self._go_on(conductor, waiter)
+                elif not self._stopping.is_set():
                     waiter.wait(self._store.wakeups.longest_seconds)
 
-    def _turn(self) -> bool:
-        """Do one job, if there is one."""
-        self._prune()
-        claimed, taken_over = self._claim()
-        if claimed is None:
-            return False
-        self._do(claimed, taken_over)
-        return True
+    def _begin(self, conductor: Conductor) -> None:
+        """Take as many jobs as there are and as there is room for in this thread."""
+        while conductor.live < self._at_once and not self._stopping.is_set():
+            self._prune()
+            claimed = self._claim(self._at_once - conductor.live)
+            for job in claimed:
+                conductor.add(self._do(job))
+            if not claimed:
+                return
 
-    def _claim(self) -> tuple[Job | None, bool]:
+    def _go_on(self, conductor: Conductor, waiter: Waiter) -> None:
+        """Go on with the jobs at hand until one of them is done, or there is news of others."""
+        before = conductor.live
+        waiter.hear()
+        if before < self._at_once:
+            waiter.news.add_done_callback(lambda _: conductor.wake())
+        end = time.monotonic() + self._store.wakeups.longest_seconds
+        while conductor.live == before and not waiter.news.done() and (left := end - time.monotonic()) > 0:
+            conductor.turn(left)
+
+    def _claim(self, most: int) -> list[Job]:
+        """Jobs to begin with."""
         waiting = self._store.catalog.open_jobs(self._leases.dead_owners())
         for job in waiting:
             if job.closure not in self._fits:
                 self._fits[job.closure] = self._is_fit(job)
         fitting = [job for job in waiting if self._fits[job.closure]]
         if not fitting or self._stopping.is_set():
-            return None, False
-        claimed = self._leases.claim(closures=[job.closure for job in fitting])
-        taken = {job.key for job in fitting if job.state == "running"}
-        return claimed, claimed is not None and claimed.key in taken
+            return []
+        return self._leases.claim(most, closures=[job.closure for job in fitting])
 
     def _is_fit(self, job: Job) -> bool:
         try:
@@ -162,21 +180,21 @@ class Worker:
             return False
         return True
 
-    def _do(self, job: Job, taken_over: bool) -> None:
+    async def _do(self, job: Job) -> None:
         began = time.monotonic()
-        self._watch.claimed(job, taken_over)
+        self._watch.claimed(job, job.taken_over)
         try:
-            order = read_order(self._engine.registry, job)
-            claim = Claim(self._store, job, *self._outlook(order))
+            order = read_order(self._engine.registry, job, self._closures)
+            claim = Claim(self._store, job, *await ask(self._outlooks, order))
             with self._lock:
                 self._running[job.key] = claim
             if self._stopping.is_set():
                 claim.ask_back()
-            feature = self._engine.work(claim, order, self._step(claim))
+            feature = await self._engine.work(claim, order, self._step(claim), self._gives_way(claim))
         except Exception as error:  # noqa: BLE001 - written down at the job, and told here
             self._watch.failed(job, error, time.monotonic() - began)
             if isinstance(error, StoreError | ClusterUnavailableError):
-                self._stopping.wait(_AWAY_SECONDS)
+                await pause(_AWAY_SECONDS)
         else:
             self._watch.done(job, feature, time.monotonic() - began)
         finally:
@@ -186,27 +204,55 @@ class Worker:
     def _step(self, claim: Claim) -> Callable[[StepEvent], None]:
         def step(event: StepEvent) -> None:
             self._watch.step(claim.job, event)
-            if event.state in ("started", "waiting") and self._is_outranked(claim):
+            if event.state == "waiting" and self._outranked([claim])[0]:
                 claim.ask_back()  # what is done of it is stored
 
         return step
 
-    def _is_outranked(self, claim: Claim) -> bool:
-        """Whether a backfill's job shall make room before its next step, because somebody waits for another one."""
-        priority = claim.requester().priority
-        if priority >= WAITED:
-            return False
+    def _gives_way(self, claim: Claim) -> Callable[[], Awaitable[None]]:
+        async def gives_way() -> None:
+            if claim.job.priority < WAITED and await ask(self._outranked, claim):
+                claim.ask_back()
+                claim.check()
+
+        return gives_way
+
+    def _outranked(self, claims: Sequence[Claim]) -> list[bool]:
+        """Whether backfills' jobs shall make room before their next step, because somebody waits for another one."""
+        least = min(claim.job.priority for claim in claims)
+        if least >= WAITED:
+            return [False] * len(claims)
         for job in self._store.catalog.open_jobs():
             if job.closure not in self._fits:
                 self._fits[job.closure] = self._is_fit(job)
         most = self._store.catalog.most_urgent([one for one, fits in self._fits.items() if fits])
-        return most is not None and most > priority
+        if most is None or most <= least:
+            return [False] * len(claims)
+        return [claim.requester().priority < most for claim in claims]
 
-    def _outlook(self, order: Order) -> tuple[int, dict[Step, float]]:
-        """How many steps there may be, and what those that are not stored are expected to take."""
-        planned = plan(self._store, order.closure, order.snapshot, [order.step], check_blobs=False)
-        expected = {one.step: one.seconds for one in planned.steps if one.mark != "hit" and one.seconds}
-        return len(planned.steps), expected
+    def _outlooks(self, orders: Sequence[Order]) -> list[tuple[int, dict[Step, float]]]:
+        """How many steps there may be of each, and what those that are not stored are expected to take."""
+        found: dict[int, tuple[int, dict[Step, float]]] = {}
+        alike: dict[tuple[str, str], list[Order]] = {}
+        for order in orders:
+            alike.setdefault((order.closure.documents_digest, repr(order.snapshot)), []).append(order)
+        for some in alike.values():
+            first, tops = some[0], [order.step for order in some]
+            planned = plan(self._store, first.closure, first.snapshot, tops, check_blobs=False)
+            about: dict[str, list[PlannedStep]] = {}
+            for one in planned.steps:
+                about.setdefault(one.step.assets[0], []).append(one)
+            for order in some:
+                whole = set(order.step.assets)
+                own = [
+                    one
+                    for asset in whole
+                    for one in about.get(asset, ())
+                    if whole.issuperset(one.step.assets)
+                ]
+                expected = {one.step: one.seconds for one in own if one.mark != "hit" and one.seconds}
+                found[id(order)] = (len(own), expected)
+        return [found[id(order)] for order in orders]
 
     def _prune(self) -> None:
         now = time.monotonic()

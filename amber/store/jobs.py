@@ -1,7 +1,7 @@
 """Asks in flight: what a job is, and what a catalogue does with them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 #: `cancelled`: nobody who asked for it wants it any more.
@@ -65,6 +65,8 @@ class Job:
     created_at: float = 0.0
     started_at: float = 0.0
     changed_at: float = 0.0
+    #: Of a claim: whether somebody had it before, who did not give it back.
+    taken_over: bool = field(default=False, compare=False)
 
     def as_asked(self) -> "Job":
         """What is asked for, without what became of it."""

@@ -128,7 +128,8 @@ class JobsInMemory(MemoryUpkeep):
                     if job.key == key or (key is None and job.closure in closures):
                         now = time.time()
                         claim = {"owner": owner, "expires_at": now + seconds, "started_at": now}
-                        claimed.append(self._changed(job, state="running", fence=job.fence + 1, **claim))
+                        begun = self._changed(job, state="running", fence=job.fence + 1, **claim)
+                        claimed.append(replace(begun, taken_over=job.state == "running"))
                         break
                 else:
                     break

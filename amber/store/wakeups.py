@@ -3,7 +3,8 @@
 import os
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Protocol
 
 #: The longest between two looks at a lease that another worker holds: without news from everywhere, and with it.
@@ -20,17 +21,29 @@ class Waiter:
     """Waits for news of one recipe; what came since it was made is not lost."""
 
     def __init__(self) -> None:
-        self._news = threading.Event()
+        self._lock = threading.Lock()
+        #: Is done when there is news that was not heard.
+        self.news: Future[None] = Future()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for news for so many seconds at most; whether there was some."""
-        told = self._news.wait(seconds)
-        self._news.clear()
-        return told
+        """Wait for news for so many seconds at most, and hear it; whether there was some."""
+        with suppress(TimeoutError):
+            self.news.result(seconds)
+        return self.hear()
+
+    def hear(self) -> bool:
+        """Whether there was news; from now on it is not news any more."""
+        with self._lock:
+            told = self.news.done()
+            if told:
+                self.news = Future()
+            return told
 
     def wake(self) -> None:
         """Tell that there is news."""
-        self._news.set()
+        with self._lock:
+            if not self.news.done():
+                self.news.set_result(None)
 
 
 class Wakeups(Protocol):

@@ -238,8 +238,8 @@ def _not_transitive() -> Any:
 def _empty_is_absent() -> Any:
     whole = resolve.Run._is_usable
 
-    def usable(self: Any, trace: Trace) -> bool:
-        return whole(self, trace) and self._shop.values.read(trace.value.sha256).table.num_rows > 0
+    async def usable(self: Any, trace: Trace) -> bool:
+        return await whole(self, trace) and self._shop.values.read(trace.value.sha256).table.num_rows > 0
 
     return _patched(resolve.Run, "_is_usable", usable)
 

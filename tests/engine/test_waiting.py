@@ -12,7 +12,7 @@ from amber.engine.engine import Engine
 from amber.engine.events import StepEvent
 from amber.errors import AmberError, JobCancelledError
 from amber.registry import Registry
-from amber.store.protocol import Lease, Store
+from amber.store.protocol import Lease, LeaseAsk, Store
 from amber.store.wakeups import LocalWakeups
 from tests.engine.test_engine import Counting, ask
 
@@ -92,11 +92,11 @@ def test_a_failure_just_before_the_lease_was_taken_is_not_repeated(store: Store,
     first, second = (Engine(store, Registry(counting.algorithms())) for _ in range(2))
     take = second.leases.take
 
-    def take_after_the_other_failed(recipe: str, assets: Sequence[str]) -> Lease | None:
+    def take_after_the_other_failed(asked: Sequence[LeaseAsk]) -> list[Lease | AmberError | None]:
         second.leases.take = take  # type: ignore[method-assign]
         with pytest.raises(AmberError, match="poisoned"):
             first.get(ask("numbers"))
-        return take(recipe, assets)
+        return take(asked)
 
     second.leases.take = take_after_the_other_failed  # type: ignore[method-assign]
     with pytest.raises(AmberError, match="poisoned"):

@@ -18,6 +18,8 @@ from amber.store.protocol import Catalog, Store
 class LocalExecutor:
     """Steps of this process, beside those of all others on the machine.
 
+    A step is computed by the thread that asks for it.
+
     Args:
         store: Where inputs come from and results go.
         values: Reads values.
@@ -29,6 +31,8 @@ class LocalExecutor:
         self._values = values
         #: The queue of the machine.
         self.gate = Gate(store.scratch.parent / "admission", capacity)
+
+    takes_many = False
 
     def check(self, node: Node, step: Step) -> None:
         """See that a step is not too large for this machine, however long it waits.
@@ -58,7 +62,9 @@ class LocalExecutor:
         """Make a step that waits as urgent as whoever now waits for it."""
         self.gate.promote(recipe, requester)
 
-    def run(self, task: Task, place: StepPlace, report: Reporter, check: Callable[[], None]) -> Computed:
+    async def run(
+        self, task: Task, place: StepPlace, report: Reporter, check: Callable[[], None]
+    ) -> Computed:
         """Compute a step that has begun; raises as `compute`. Who computes hears of an end by telling how far it is."""
         assert place.has_begun, "a step is computed when there is room for it"
         with place.within():

@@ -38,6 +38,10 @@ class StepPlace(Protocol):
 class Executor(Protocol):
     """Computes steps and stores their values; the caller holds the lease on the recipe, and commits."""
 
+    @property
+    def takes_many(self) -> bool:
+        """Whether a thread may have it compute many steps at once; else each waits until the one before it is done."""
+
     def check(self, node: Node, step: Step) -> None:
         """See that a step can be computed at all, however long it waits.
 
@@ -52,8 +56,12 @@ class Executor(Protocol):
     def promote(self, recipe: str, requester: Requester) -> None:
         """Make a step that waits as urgent as whoever now waits for it."""
 
-    def run(self, task: Task, place: StepPlace, report: Reporter, check: Callable[[], None]) -> Computed:
+    async def run(
+        self, task: Task, place: StepPlace, report: Reporter, check: Callable[[], None]
+    ) -> Computed:
         """Compute a step that has begun; nothing is visible until the caller commits.
+
+        Where it does not take many, it computes in the thread that calls.
 
         Args:
             task: Which.

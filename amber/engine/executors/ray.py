@@ -1,16 +1,17 @@
 """Computes steps on the machines of a Ray cluster; this process decides, leases and commits, and sees no values."""
 
+import math
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYetError
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 
 from amber.engine.compute import Computed, Task
+from amber.engine.conductor import ask, until
 from amber.engine.executors.admission import Capacity, Requester, Resources
 from amber.engine.executors.cluster import Cluster, Running
 from amber.engine.executors.local import resources
@@ -27,6 +28,8 @@ TICK_SECONDS = 0.5
 SMALL_SECONDS = 0.05
 #: What is sent together takes no longer, and is no more.
 BATCH_SECONDS, MOST_TOGETHER = 0.5, 100
+#: So many batches of small steps for each processor: while one is computed, the next one is there already.
+AT_HAND = 2
 #: Seconds between two questions about the machines of the cluster.
 _LOOK_SECONDS = 10.0
 #: A step that was interrupted and goes on is ended with its process after so many seconds.
@@ -99,6 +102,8 @@ class RayExecutor:
         self._told: dict[str, tuple[int, int, str]] = {}
         self._told_at = 0.0
 
+    takes_many = True
+
     def check(self, node: Node, step: Step) -> None:
         """See that a machine of the cluster is large enough; see the protocol."""
         most = self._most().memory_bytes
@@ -117,7 +122,9 @@ class RayExecutor:
     def promote(self, recipe: str, requester: Requester) -> None:
         """The cluster's queue knows no urgency."""
 
-    def run(self, task: Task, place: StepPlace, report: Reporter, check: Callable[[], None]) -> Computed:
+    async def run(
+        self, task: Task, place: StepPlace, report: Reporter, check: Callable[[], None]
+    ) -> Computed:
         """See the protocol.
 
         Raises:
@@ -128,8 +135,13 @@ class RayExecutor:
         waiting = _Waiting(commission(task, uuid.uuid4().hex), self._wants(task))
         began = time.monotonic()
         try:
-            self._batches.put(waiting)
-            found = self._waited(waiting, report, check)
+            await ask(self._batches.put, waiting)
+            while not await until(waiting.future, TICK_SECONDS):
+                news = self._news(waiting.sent.id)
+                if news is not None:
+                    report(*news)
+                check()
+            found = waiting.future.result()
         except BaseException:
             self._batches.cancel(waiting)
             raise
@@ -143,18 +155,6 @@ class RayExecutor:
         """Let go of the cluster."""
         self._batches.close()
         self._cluster.close()
-
-    def _waited(self, waiting: _Waiting, report: Reporter, check: Callable[[], None]) -> Report:
-        while True:
-            try:
-                return waiting.future.result(TICK_SECONDS)
-            except NotYetError:
-                if waiting.future.done():
-                    continue
-            news = self._news(waiting.sent.id)
-            if news is not None:
-                report(*news)
-            check()
 
     def _news(self, name: str) -> tuple[int, int, str] | None:
         """How far a step is, if anything was told since the last look."""
@@ -185,7 +185,7 @@ class RayExecutor:
 
 
 class _Batches:
-    """Sends steps to the cluster: small ones together, as many batches at once as it has processors.
+    """Sends steps to the cluster: small ones together, and no more of those than keep its processors busy.
 
     Args:
         cluster: Where they are computed.
@@ -201,17 +201,19 @@ class _Batches:
         self._done: SimpleQueue[_Batch | None] = SimpleQueue()
         self._collector: threading.Thread | None = None
 
-    def put(self, waiting: _Waiting) -> None:
-        """Have a step computed; its future tells what became of it."""
+    def put(self, asked: Sequence[_Waiting]) -> list[None]:
+        """Have steps computed; their futures tell what became of them."""
         with self._lock:
             if self._collector is None:
                 self._collector = threading.Thread(target=self._collect, name="amber-cluster", daemon=True)
                 self._collector.start()
-            if self._expected(waiting) > SMALL_SECONDS:
-                self._send([waiting], is_small=False)
-            else:
-                self._small.append(waiting)
-                self._send_small()
+            for waiting in asked:
+                if self._expected(waiting) > SMALL_SECONDS:
+                    self._send([waiting], is_small=False)
+                else:
+                    self._small.append(waiting)
+            self._send_small()
+        return [None] * len(asked)
 
     def cancel(self, waiting: _Waiting) -> None:
         """End a step, unless it is one of several that were sent together; those end soon by themselves."""
@@ -243,14 +245,21 @@ class _Batches:
         return self._seconds.get((waiting.sent.name, waiting.sent.version), float("inf"))
 
     def _send_small(self) -> None:
-        while self._small and self._small_at_work < self._cluster.slots():
+        most = AT_HAND * self._cluster.slots() if self._small else 0
+        while self._small and self._small_at_work < most:
+            # As many shares as there is room for: nobody shall have nothing to do while another one has it all.
+            share = math.ceil(len(self._small) / (most - self._small_at_work))
             wants, seconds = self._small[0].wants, 0.0
             together: list[_Waiting] = []
-            for one in list(self._small):
-                if one.wants == wants and len(together) < MOST_TOGETHER and seconds < BATCH_SECONDS:
+            left: list[_Waiting] = []
+            for one in self._small:
+                is_taken = len(together) < min(share, MOST_TOGETHER) and seconds < BATCH_SECONDS
+                if is_taken and one.wants == wants:
                     together.append(one)
                     seconds += self._expected(one)
-                    self._small.remove(one)
+                else:
+                    left.append(one)
+            self._small = left
             self._send(together, is_small=True)
 
     def _send(self, steps: list[_Waiting], *, is_small: bool) -> None:

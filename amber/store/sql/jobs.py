@@ -1,6 +1,7 @@
 """Asks in flight, in SQL."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, or_, select, update
@@ -149,7 +150,7 @@ class JobRows(Session):
         with self._writing(durable=False) as connection:
             is_open = and_(wanted, _is_open(connection, dead))
             query = _ranked(is_open).limit(most).with_for_update(of=jobs, skip_locked=key is None)
-            found = list(connection.execute(query).scalars())
+            found = {key: state == "running" for key, state in connection.execute(query)}
             changed = _changed(connection) | {
                 "state": "running",
                 "owner": owner,
@@ -158,10 +159,10 @@ class JobRows(Session):
                 "started_at": clock(connection),
             }
             claimed: dict[bytes, Job] = {}
-            for some in chunks(found):
+            for some in chunks(list(found)):
                 connection.execute(update(jobs).where(jobs.c.key.in_(some)).values(changed))
                 rows = connection.execute(select(jobs).where(jobs.c.key.in_(some)))
-                claimed |= {row.key: _job(row) for row in rows}
+                claimed |= {row.key: replace(_job(row), taken_over=found[row.key]) for row in rows}
             return [claimed[one] for one in found]
 
     def renew_jobs(self, claims: Sequence[Job], seconds: float) -> set[str]:
@@ -288,12 +289,12 @@ def _wanted_among(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
 
 
 def _ranked(is_open: ColumnElement[bool]) -> Select[Any]:
-    """The jobs that can be claimed, in the order in which they are."""
+    """Key and state of the jobs that can be claimed, in the order in which they are."""
     before = func.row_number().over(
         partition_by=jobs.c.requester, order_by=(jobs.c.priority.desc(), jobs.c.created_at, jobs.c.key)
     )
     turns = select(jobs.c.key, (before + _AT_WORK).label("turn")).where(is_open).subquery()
-    query = select(jobs.c.key).join(turns, turns.c.key == jobs.c.key).where(is_open)
+    query = select(jobs.c.key, jobs.c.state).join(turns, turns.c.key == jobs.c.key).where(is_open)
     return query.order_by(jobs.c.priority.desc(), turns.c.turn, jobs.c.created_at, jobs.c.key)
 
 
@@ -308,7 +309,7 @@ def _remove(connection: Connection, which: ColumnElement[bool]) -> int:
 
 def _row(job: Job) -> dict[str, Any]:
     row = {**vars(job), **vars(job.progress)}
-    del row["progress"]
+    del row["progress"], row["taken_over"]
     return {
         **row,
         "key": bytes.fromhex(job.key),
