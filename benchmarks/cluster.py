@@ -92,7 +92,7 @@ def _assets(amber: Amber, count: int) -> list[str]:
 
 
 def _backfill(amber: Amber, assets: list[str], rows: int) -> None:
-    begun = amber.backfills.start(Wish("cheap", settings={"rows": str(rows)}), assets, concurrency=32)
+    begun = amber.backfills.start(Wish("cheap", settings={"rows": str(rows)}), assets, concurrency=COUNT)
     ended = amber.backfills.finish(begun.id)
     assert ended.counts == {"ready": len(assets)}, ended
 

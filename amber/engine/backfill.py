@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 CONCURRENCY = 8
 #: Between two looks at a backfill.
 LOOK_SECONDS = 0.2
+#: And at least so many times what a look took.
+_PART = 4.0
 #: A process that does not look for so long no longer drives it.
 DRIVE_SECONDS = 10.0
 #: Items that are looked at in one set.
@@ -57,6 +59,8 @@ class Backfills:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._catalog = engine.store.catalog
+        #: Whoever works for a backfill here has nothing to do any more.
+        self._news = threading.Event()
 
     def plan(self, wish: Wish, assets: Sequence[str] | None = None) -> Forecast:
         """What a backfill would do; does nothing.
@@ -185,7 +189,7 @@ class Backfills:
         from amber.engine.worker import SilentWatch, Worker
 
         jobs = self._catalog.backfill(backfill).concurrency
-        worker = Worker(self._engine, SilentWatch(), jobs=jobs)
+        worker = Worker(self._engine, SilentWatch(), jobs=jobs, idle=self._news.set)
         thread = threading.Thread(target=worker.run, name="amber-backfill", daemon=True)
         thread.start()
         driver = Driver(self._engine)
@@ -198,9 +202,10 @@ class Backfills:
     def _follow(
         self, backfill: str, told: Callable[[Backfill], None], turn: Callable[[], object]
     ) -> Backfill:
-        waiting = threading.Event()
         before = None
         while True:
+            self._news.clear()
+            began = time.monotonic()
             turn()
             now = self._catalog.backfill(backfill)
             if now != before:
@@ -208,7 +213,7 @@ class Backfills:
             if now.state != "running":
                 return now
             before = now
-            waiting.wait(LOOK_SECONDS)
+            self._news.wait(max(LOOK_SECONDS, _PART * (time.monotonic() - began)))
 
 
 class Driver:

@@ -43,9 +43,7 @@ class Claim:
         self._expected = dict(expected or {})
         self._ready: set[Step] = set()
         self._now = Progress(steps_total=steps)
-        # What is expected to be over before it could be read is not told.
-        is_brief = bool(self._expected) and sum(self._expected.values()) < TELL_SECONDS
-        self._told_at = time.monotonic() if is_brief else 0.0
+        self._told_at = 0.0
         self._asked_at = time.monotonic()
         self._step_began = time.monotonic()
         self._lost = threading.Event()
@@ -100,10 +98,17 @@ class Claim:
             remaining_seconds=self._remaining(event),
         )
         now = time.monotonic()
-        if now - self._told_at >= (TELL_SECONDS / 5 if is_new else TELL_SECONDS):
+        is_due = now - self._told_at >= (TELL_SECONDS / 5 if is_new else TELL_SECONDS)
+        if is_due and not self._is_soon_over(event):
             self._told_at = now
             self._tell()
         self.check()
+
+    def _is_soon_over(self, event: StepEvent) -> bool:
+        """Whether what is said of a job would not be true any more when somebody read it."""
+        if event.state in _READY:  # and then it is told with what became of the job
+            return (event.step.algorithm, event.step.assets) == (self.job.algorithm, self.job.assets)
+        return event.state == "started" and self._expected.get(event.step, TELL_SECONDS) < TELL_SECONDS
 
     def _remaining(self, event: StepEvent) -> float | None:
         """Expected seconds: of the step at work by how far it is, of the others from history."""
@@ -123,11 +128,12 @@ class Claim:
     def ready(self, trace: Trace, made: Sequence[tuple[Step, float]], *, asker: str = "") -> Finish:
         """What is written down when the feature is there."""
         computed = [{"algorithm": s.algorithm, "assets": list(s.assets), "seconds": t} for s, t in made]
-        return Finish(self.job, Ending("ready", trace.recipe, json.dumps(computed)), asker)
+        return Finish(self.job, Ending("ready", trace.recipe, json.dumps(computed)), asker, self._now)
 
     def failed(self, error: Exception, *, asker: str = "") -> Finish:
         """What is written down when it cannot be had."""
-        return Finish(self.job, Ending("failed", error=type(error).__name__, message=str(error)), asker)
+        ending = Ending("failed", error=type(error).__name__, message=str(error))
+        return Finish(self.job, ending, asker, self._now)
 
     def hand_back(self) -> None:
         """Let others claim it."""

@@ -113,6 +113,7 @@ class Run:
         self._listener = listener
         self._check = check
         self._requester = requester
+        self._name = requester().name
         self._lost: set[str] = set()
         #: Those that are being resolved, where several are at once.
         self._open: dict[Step, Future[Trace]] = {}
@@ -184,7 +185,7 @@ class Run:
         saved = outcome.trace if outcome.how in ("hit", "linked") else None
         if outcome.how != "computed":
             found = outcome.trace
-            self._shop.savings.note(found.algorithm, found.version, self._requester().name, found.seconds)
+            self._shop.savings.note(found.algorithm, found.version, self._name, found.seconds)
         self._listener(
             StepEvent(
                 outcome.step,
@@ -306,7 +307,7 @@ class Run:
         """The step, computed under the lease, if the machine has room for it now and nobody was before us."""
         try:
             with self._shop.leases.held(lease):
-                if not place.try_begin(self._requester()):
+                if not place.try_begin(self._requester):
                     return None
                 return await self._make(task, key, lease, place)
         except StaleLeaseError:
@@ -338,7 +339,7 @@ class Run:
             made.files,
             made.cost,
             reason,
-            self._requester().name,
+            self._name,
         )
         trace = await self._commit(Commit(lease, new, key, self._snapshot.epoch, lost))
         self._lost.discard(trace.value.sha256)

@@ -75,13 +75,17 @@ class Worker:
         engine: Computes.
         watch: Is told.
         jobs: How many jobs are run at once.
+        idle: Called when the last of the jobs at hand has ended.
     """
 
-    def __init__(self, engine: Engine, watch: Watch, *, jobs: int = 2) -> None:
+    def __init__(
+        self, engine: Engine, watch: Watch, *, jobs: int = 2, idle: Callable[[], object] = lambda: None
+    ) -> None:
         self._engine = engine
         self._leases: LeaseKeeper = engine.leases
         self._store = engine.store
         self._watch = watch
+        self._idle = idle
         self._threads, self._at_once = (1, jobs) if engine.executor.takes_many else (jobs, 1)
         self._stopping = threading.Event()
         self._running: dict[str, Claim] = {}
@@ -200,6 +204,9 @@ class Worker:
         finally:
             with self._lock:
                 self._running.pop(job.key, None)
+                is_idle = not self._running
+            if is_idle:
+                self._idle()
 
     def _step(self, claim: Claim) -> Callable[[StepEvent], None]:
         def step(event: StepEvent) -> None:

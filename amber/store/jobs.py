@@ -93,11 +93,14 @@ class Ending:
 
 @dataclass(frozen=True)
 class Finish:
-    """What became of a claimed job, and who asked for it and knows already; empty for nobody."""
+    """What became of a claimed job."""
 
     claim: Job
     ending: Ending
+    #: Who asked for it and knows already; empty for nobody.
     asker: str = ""
+    #: How far it was in the end; as it was told last, unless given.
+    told: Progress | None = None
 
 
 class JobCatalog(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from amber.store.jobs import Ending, Finish, Job, Progress
+from amber.store.jobs import Finish, Job, Progress
 from amber.store.memory_upkeep import MemoryUpkeep
 
 
@@ -152,17 +152,17 @@ class JobsInMemory(MemoryUpkeep):
     def finish_jobs(self, finished: Sequence[Finish]) -> list[bool]:
         """See the protocol."""
         with self._lock:
-            return [self._finished(one.claim, one.ending, one.asker) for one in finished]
+            return [self._finished(one) for one in finished]
 
-    def _finished(self, claim: Job, ending: Ending, asker: str) -> bool:
-        there = self._standing(claim)
+    def _finished(self, one: Finish) -> bool:
+        there = self._standing(one.claim)
         if there is None:
             return False
-        self._changed(there, owner="", **vars(ending))
-        if asker:
-            self._askers[claim.key].discard(asker)
-            if ending.state == "ready" and not self._askers[claim.key]:
-                self.end_job(claim.key)
+        self._changed(there, owner="", progress=one.told or there.progress, **vars(one.ending))
+        if one.asker:
+            self._askers[there.key].discard(one.asker)
+            if one.ending.state == "ready" and not self._askers[there.key]:
+                self.end_job(there.key)
         return True
 
     def hand_back_job(self, claim: Job) -> bool:

@@ -10,7 +10,7 @@ from amber.errors import (
     FeatureNotFoundError,
     StaleLeaseError,
 )
-from amber.store.jobs import BACKGROUND, Ending, Finish, Job
+from amber.store.jobs import BACKGROUND, Ending, Finish, Job, Progress
 from amber.store.protocol import Catalog, Commit, Disowned, Lease, LeaseAsk, Link, NewTrace, Store, Trace
 from amber.testing.rows import FILM, OTHER, CatalogTests, asset, digest, failed, feature, job, kept, key_of
 from amber.testing.threads import at_once
@@ -226,7 +226,7 @@ class SetTests(CatalogTests):
             [
                 Finish(d, ready),
                 Finish(a, ready, asker="ann"),
-                Finish(b, ready, asker="ann"),
+                Finish(b, ready, "ann", Progress("shots", steps_done=2, steps_total=2)),
                 Finish(c, Ending("failed", error="SomeError", message="why"), asker="ann"),
             ]
         )
@@ -236,5 +236,6 @@ class SetTests(CatalogTests):
         there = catalog.find_jobs([b.key, c.key, d.key])
         assert [there[one.key].state for one in (b, c, d)] == ["ready", "failed", "queued"]
         assert there[b.key].recipe == digest("recipe") and there[c.key].message == "why"
+        assert (there[b.key].progress.steps_done, there[c.key].progress) == (2, c.progress)
         assert there[b.key].revision > b.revision and there[b.key].owner == ""
         assert catalog.finish_jobs([]) == []

@@ -220,7 +220,7 @@ def test_processes_share_a_machine_and_the_place_of_a_dead_or_stopped_one_is_fre
         pid = ours.recv()
         gate = Gate(tmp_path / "admission", Capacity(Resources(1.0, 0.0, GB)))
         place = Place(gate, "shots", "other", Resources(1.0, 0.0, 0))
-        assert not place.try_begin(Requester()), "another process computes"
+        assert not place.try_begin(Requester), "another process computes"
         os.kill(pid, ending)
         began = time.monotonic()
         place.wait(Requester, _late(began))
@@ -244,7 +244,7 @@ def test_who_stands_still_with_the_ledger_in_hand_stops_nobody(tmp_path: Path) -
         gate = Gate(tmp_path / "admission", Capacity(Resources(1.0, 0.0, GB)))
         gate.promote("other", Requester())
         place = Place(gate, "shots", "other", Resources(1.0, 0.0, 0))
-        assert place.try_begin(Requester()), "it begins without knowing what the machine does"
+        assert place.try_begin(Requester), "it begins without knowing what the machine does"
         assert gate.tickets() == []
         place.leave()
         os.kill(pid, signal.SIGCONT)
@@ -269,7 +269,7 @@ def _late(began: float) -> Callable[[], None]:
 def test_a_ledger_that_lost_its_end_is_an_empty_one(tmp_path: Path) -> None:
     gate = Gate(tmp_path, Capacity(Resources(1.0, 0.0, GB)))
     place = Place(gate, "shots", "recipe", Resources())
-    assert place.try_begin(Requester())
+    assert place.try_begin(Requester)
     [page] = tmp_path.glob("*.json")
     page.write_text(page.read_text()[:40])
     assert gate.tickets() == []

@@ -51,11 +51,11 @@ class Place:
         self._is_known = False
         self.has_begun = False
 
-    def try_begin(self, requester: Requester) -> bool:
-        """Begin, if there is room and nobody goes before."""
+    def try_begin(self, requester: Callable[[], Requester]) -> bool:
+        """Begin, if there is room and nobody goes before; on whose behalf, as it stands now."""
         if not self.has_begun:
             self._is_known = not _inside.get()
-            self.has_begun = not self._is_known or self._gate.look(self._ticket, requester)
+            self.has_begun = not self._is_known or self._gate.look(self._ticket, requester())
         return self.has_begun
 
     def wait(self, requester: Callable[[], Requester], tick: Callable[[], None]) -> None:
@@ -66,12 +66,10 @@ class Place:
             tick: Called now and then; what it raises ends the wait.
         """
         tick_at = clock() + TICK_SECONDS
-        whose = requester()
-        while not self.try_begin(whose):
+        while not self.try_begin(requester):
             self._gate.pause()
             if clock() >= tick_at:
                 tick()
-                whose = requester()
                 tick_at = clock() + TICK_SECONDS
 
     @contextmanager

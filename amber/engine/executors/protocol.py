@@ -17,8 +17,8 @@ class StepPlace(Protocol):
     def has_begun(self) -> bool:
         """Whether it may be computed now."""
 
-    def try_begin(self, requester: Requester) -> bool:
-        """Begin, if there is room and nobody goes before."""
+    def try_begin(self, requester: Callable[[], Requester]) -> bool:
+        """Begin, if there is room and nobody goes before; on whose behalf, as it stands now."""
 
     def wait(self, requester: Callable[[], Requester], tick: Callable[[], None]) -> None:
         """Wait until there is room, and begin.

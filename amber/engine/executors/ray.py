@@ -41,7 +41,7 @@ class OpenPlace:
 
     has_begun = False
 
-    def try_begin(self, requester: Requester) -> bool:
+    def try_begin(self, requester: Callable[[], Requester]) -> bool:
         """Begin."""
         self.has_begun = True
         return True

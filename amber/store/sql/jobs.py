@@ -167,12 +167,17 @@ class JobRows(Session):
 
     def renew_jobs(self, claims: Sequence[Job], seconds: float) -> set[str]:
         """See the protocol."""
+        fences = {bytes.fromhex(claim.key): claim.fence for claim in sorted(claims, key=lambda one: one.key)}
         renewed = set()
         with self._writing(durable=False) as connection:
-            for claim in sorted(claims, key=lambda claim: claim.key):
-                later = update(jobs).where(_stands(claim)).values(expires_at=clock(connection) + seconds)
-                if connection.execute(later).rowcount:
-                    renewed.add(claim.key)
+            query = select(jobs.c.key, jobs.c.fence).where(jobs.c.state == "running")
+            query = query.order_by(jobs.c.key).with_for_update()
+            for some in chunks(list(fences)):
+                rows = connection.execute(query.where(jobs.c.key.in_(some)))
+                mine = [key for key, fence in rows if fence == fences[key]]
+                later = update(jobs).where(jobs.c.key.in_(mine))
+                connection.execute(later.values(expires_at=clock(connection) + seconds))
+                renewed.update(key.hex() for key in mine)
         return renewed
 
     def tell_job(self, claim: Job, progress: Progress) -> bool:
@@ -202,6 +207,7 @@ class JobRows(Session):
             ended = [
                 {
                     **vars(one.ending),
+                    **vars(one.told or _job(there[key]).progress),
                     "its_key": key,
                     "recipe": bytes.fromhex(one.ending.recipe) or None,
                     "owner": "",

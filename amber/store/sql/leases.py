@@ -47,12 +47,18 @@ class LeaseRows(Session):
 
     def renew_leases(self, held: Sequence[Lease], seconds: float) -> set[str]:
         """See the protocol."""
+        fences = {
+            bytes.fromhex(lease.recipe): lease.fence for lease in sorted(held, key=lambda one: one.recipe)
+        }
         renewed = set()
         with self._writing(durable=False) as connection:
-            for lease in sorted(held, key=lambda lease: lease.recipe):
-                statement = update(leases).where(_is(lease)).values(expires_at=clock(connection) + seconds)
-                if connection.execute(statement).rowcount:
-                    renewed.add(lease.recipe)
+            query = select(leases.c.recipe, leases.c.fence).order_by(leases.c.recipe).with_for_update()
+            for some in chunks(list(fences)):
+                rows = connection.execute(query.where(leases.c.recipe.in_(some)))
+                mine = [recipe for recipe, fence in rows if fence == fences[recipe]]
+                later = update(leases).where(leases.c.recipe.in_(mine))
+                connection.execute(later.values(expires_at=clock(connection) + seconds))
+                renewed.update(recipe.hex() for recipe in mine)
         return renewed
 
     def release_lease(self, lease: Lease) -> None:
