@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -226,12 +227,8 @@ class Conductor:
             heapq.heappop(self._alarms)
         if self._alarms:
             end = self._alarms[0][0] if end is None else min(end, self._alarms[0][0])
-        try:
-            woken = self._woken.get(timeout=None if end is None else max(0.0, end - now))
-        except Empty:
-            pass
-        else:
-            self._rouse(woken)
+        with suppress(Empty):
+            self._rouse(self._woken.get(timeout=None if end is None else max(0.0, end - now)))
         self._hear()
 
     def _hear(self) -> None:

@@ -168,7 +168,7 @@ class JobRows(Session):
     def renew_jobs(self, claims: Sequence[Job], seconds: float) -> set[str]:
         """See the protocol."""
         fences = {bytes.fromhex(claim.key): claim.fence for claim in sorted(claims, key=lambda one: one.key)}
-        renewed = set()
+        renewed: set[str] = set()
         with self._writing(durable=False) as connection:
             query = select(jobs.c.key, jobs.c.fence).where(jobs.c.state == "running")
             query = query.order_by(jobs.c.key).with_for_update()

@@ -50,7 +50,7 @@ class LeaseRows(Session):
         fences = {
             bytes.fromhex(lease.recipe): lease.fence for lease in sorted(held, key=lambda one: one.recipe)
         }
-        renewed = set()
+        renewed: set[str] = set()
         with self._writing(durable=False) as connection:
             query = select(leases.c.recipe, leases.c.fence).order_by(leases.c.recipe).with_for_update()
             for some in chunks(list(fences)):
