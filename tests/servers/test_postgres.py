@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from tests.servers.postgres import running
+from tests.servers.postgres import Catalogues, running
 from tests.servers.processes import is_listening, until
 
 #: Shares a server with whoever else does, and says where it is.
@@ -59,3 +61,26 @@ def test_a_server_that_was_killed_starts_again_with_its_data(tmp_path: Path) -> 
         server.start()
         with psycopg.connect(server.url("postgres")) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+
+
+def test_a_catalogue_that_is_lent_again_is_as_new(catalogues: Catalogues) -> None:
+    name = catalogues.lend()
+    before = _rows(catalogues.url(name))
+    with closing(psycopg.connect(catalogues.url(name), autocommit=True)) as connection:
+        connection.execute("UPDATE epoch SET number = 5")
+        connection.execute("DELETE FROM sequence")
+        connection.execute("INSERT INTO audit (action, who, detail, at) VALUES ('a', 'b', 'c', 1)")
+    assert _rows(catalogues.url(name)) != before
+    catalogues.take_back(name)
+    assert catalogues.lend() == name
+    assert _rows(catalogues.url(name)) == before
+    with closing(psycopg.connect(catalogues.url(name), autocommit=True)) as connection:
+        statement = "INSERT INTO audit (action, who, detail, at) VALUES ('a', 'b', 'c', 1) RETURNING id"
+        assert connection.execute(statement).fetchone() == (1,)
+    catalogues.take_back(name)
+
+
+def _rows(url: str) -> dict[str, list[Any]]:
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall() for (name,) in names}

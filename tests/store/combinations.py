@@ -106,8 +106,8 @@ def servers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _new_database(request: pytest.FixtureRequest) -> str:
-    new_database: Callable[[str], str] = request.getfixturevalue("new_database")
-    return new_database(request.getfixturevalue("catalogue_template"))
+    new_catalogue: Callable[[], str] = request.getfixturevalue("new_catalogue")
+    return new_catalogue()
 
 
 def spoil(blobs: Blobs, sha256: str) -> None:
