@@ -27,7 +27,7 @@ from tests.jasper.making import ffmpeg, frame_digests, make_film, remux
 
 #: Chooses the places; say the one that a failure printed to see it again.
 SEED = os.environ.get("AMBER_SOAK_SEED") or secrets.token_hex(4)
-COUNT = int(os.environ.get("AMBER_SOAK_COUNT") or (200 if os.environ.get("AMBER_SOAK") else 20))
+COUNT = int(os.environ.get("AMBER_SOAK_COUNT") or (200 if os.environ.get("AMBER_SOAK") else 10))
 
 #: No file takes longer or more.
 pytestmark = pytest.mark.timeout(60)

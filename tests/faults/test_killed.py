@@ -14,7 +14,7 @@ from tests.acceptance.conftest import First
 
 #: Chooses the moments; say the one that a failure printed to see it again.
 SEED = os.environ.get("AMBER_SOAK_SEED") or os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(4)
-COUNT = int(os.environ.get("AMBER_SOAK_COUNT") or (100 if os.environ.get("AMBER_SOAK") else 10))
+COUNT = int(os.environ.get("AMBER_SOAK_COUNT") or (100 if os.environ.get("AMBER_SOAK") else 5))
 
 
 @pytest.mark.soak

@@ -12,7 +12,7 @@ from amber.store.protocol import Store
 from tests.faults.workers import CLIENTS, Crew, Worker, crew
 
 #: How often a worker is killed or stopped in all.
-COUNT = int(os.environ.get("AMBER_SOAK_COUNT") or (200 if "AMBER_SOAK" in os.environ else 20))
+COUNT = int(os.environ.get("AMBER_SOAK_COUNT") or (200 if "AMBER_SOAK" in os.environ else 8))
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from amber.store.verify import verify
 from amber.testing.rows import asset, digest
 from tests.store.combinations import spoil
 
-COUNT = int(os.environ.get("AMBER_SOAK_COUNT") or (200 if "AMBER_SOAK" in os.environ else 20))
+COUNT = int(os.environ.get("AMBER_SOAK_COUNT") or (200 if "AMBER_SOAK" in os.environ else 8))
 SEED = os.environ.get("AMBER_SOAK_SEED") or secrets.token_hex(4)
 READERS, WRITERS = 8, 4
 FILMS = tuple(sorted(digest("film", number) for number in range(4)))

@@ -25,6 +25,17 @@ FILES = sorted(path for path in TORTURE.rglob("*") if path.is_file()) if TORTURE
 
 #: Long ones, which other tests cover.
 SKIPPED_FOR_TIME = ("8e049c93-long_1080p", "be7a89af-long_1080p")
+#: Those whose standard forms take half of the time of all; `make soak` makes them, and each is named in any case.
+LONG = (
+    "issue-195-aspect-ratio.mp4",
+    "video_with_failing_audio.mp4",
+    "666d2f1b-edit_list_positive_shift.mp4",
+    "d0ab8efc-sample_with_increasing_timestamps_320w_240h_fragmented.mp4",
+    "cc958976-hdr10-av1.mp4",
+    "no_duration.webm",
+    "52f3aa97-bbb_960x540_60fps_vp8.webm",
+    "9c7a6426-bbb_800x640_768kbps_30fps_avc_pyramid_3b.mp4",
+)
 
 #: Files of one film in several wrappings.
 SAME = {
@@ -66,10 +77,16 @@ def test_one_film_in_several_wrappings_is_one_asset(asset: str) -> None:
     assert {identify(TORTURE / "androidx" / name).asset[:12] for name in SAME[asset]} == {asset}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.soak] * (path.name in LONG)) for path in FILES],
+    ids=lambda path: path.name,
+)
 def test_every_odd_film_gets_a_standard_form_or_a_sentence(path: Path, tmp_path: Path) -> None:
     if path.name.startswith(SKIPPED_FOR_TIME):
         pytest.skip("minutes of 1080p")
+    if path.name in LONG and "AMBER_SOAK" not in os.environ:
+        pytest.skip("a long film, whose standard form is made under `make soak`")
     try:
         asset = identify(path).asset
         result = standardize(path, tmp_path / "out", asset=asset)
