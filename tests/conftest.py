@@ -1,12 +1,34 @@
-"""What holds for every test: its own home, and no setting of the machine's user."""
+"""What holds for every test: its own home, no setting of the machine's user, and files in memory where there is room."""
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+#: A file system in memory, as Linux has it.
+MEMORY = Path("/dev/shm")
+#: What must be free there; a whole session takes less than half of it.
+ROOM_BYTES = 4 << 30
+
 #: Fixtures of servers: a file a server.
 pytest_plugins = ("tests.servers.postgres", "tests.servers.ray", "tests.servers.s3", "tests.servers.valkey")
+
+
+def _has_room_in_memory() -> bool:
+    try:
+        found = os.statvfs(MEMORY)
+        free = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())[
+            "MemAvailable"
+        ]
+    except OSError:
+        return False
+    return min(found.f_bavail * found.f_frsize, int(free.split()[0]) << 10) > ROOM_BYTES
+
+
+# No test loses power, so none needs a disk; here, before anybody asks where temporary files go.
+if "TMPDIR" not in os.environ and _has_room_in_memory():
+    os.environ["TMPDIR"] = str(MEMORY)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,13 +1,17 @@
-"""The real `amber` command in processes of its own."""
+"""The real `amber` command in processes of its own: forked ones, or the installed script in fresh ones."""
 
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.acceptance import forked
+from tests.faults.forking import forking
 
 #: The console script that was installed beside this Python.
 AMBER = Path(sys.executable).with_name("amber")
@@ -50,7 +54,13 @@ class Command:
         return done.document
 
     def run(self, *arguments: str | Path) -> Done:
-        """Run a command to its end."""
+        """Run a command to its end; in a forked process, if nothing but its answer is asked for."""
+        if self._may_be_forked:
+            return self._run_forked([str(argument) for argument in arguments])
+        return self.run_afresh(*arguments)
+
+    def run_afresh(self, *arguments: str | Path) -> Done:
+        """Run a command to its end, as a user does: in a process that starts from nothing."""
         process = self.start(*arguments)
         out, err = process.communicate(timeout=PATIENCE)
         return Done(process.returncode, out, err)
@@ -67,6 +77,26 @@ class Command:
             cwd=folder,
             env=self._variables(),
         )
+
+    @property
+    def _may_be_forked(self) -> bool:
+        return tuple(self.program) == (AMBER,) and not any(
+            name.startswith("PYTHON") for name in self.environment
+        )
+
+    def _run_forked(self, arguments: list[str]) -> Done:
+        with tempfile.TemporaryDirectory() as spoken:
+            given = (arguments, self._variables(), self.folder or self.home.parent, Path(spoken))
+            process = forking().Process(target=forked.run, args=given)
+            process.start()
+            process.join(PATIENCE)
+            if process.is_alive():
+                process.kill()
+                process.join()
+                raise TimeoutError(f"amber {' '.join(arguments)} hangs")
+            out, err = (Path(spoken, name) for name in (forked.OUT, forked.ERR))
+            assert process.exitcode is not None, "it has ended"
+            return Done(process.exitcode, out.read_text(), err.read_text())
 
     def _variables(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AMBER_")}

@@ -39,8 +39,9 @@ def first(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> First:
     """A home in which `match_pairs` of the film was asked for once, undisturbed."""
     home = tmp_path_factory.mktemp("first") / "home"
     began = time.monotonic()
-    answer = Command(home)("get", "match_pairs", clip)
-    return First(home, answer, time.monotonic() - began)
+    done = Command(home).run_afresh("get", "match_pairs", clip, "--json")
+    assert done.code == 0, done.err
+    return First(home, done.document, time.monotonic() - began)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,15 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
 
 #: What the one process imports; it is started by whoever comes first, so all are named here.
-IMPORTED = ("tests.faults.workers", "tests.faults.load", "tests.faults.standing")
+IMPORTED = (
+    "tests.acceptance.forked",
+    "tests.faults.workers",
+    "tests.faults.load",
+    "tests.faults.standing",
+    # What commands import when they need it.
+    *("algorithms", "amber.cli.app", "amber.client", "amber.engine.documents", "amber.store.catalog"),
+    *("av", "cv2", "onnxruntime"),
+)
 
 
 def forking() -> ForkServerContext:
