@@ -17,7 +17,7 @@ def costs(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what computing took and what stored features saved, by algorithm, version and requester.
+    """Say what computing took and what stored features saved, by algorithm, version, requester and kind of machine.
 
     Saved is what the found steps took once, without what lies below them, so it is the least that was saved.
 
@@ -35,12 +35,23 @@ def costs(
     from amber.cli.tables import print_table
     from amber.wording import size
 
-    headers = ["algorithm", "version", "requester", "computed", "seconds", "CPU s", "most memory", "read"]
+    headers = [
+        "algorithm",
+        "version",
+        "requester",
+        "machine",
+        "computed",
+        "seconds",
+        "CPU s",
+        "most memory",
+        "read",
+    ]
     rows = [
         [
             one.algorithm,
             one.version,
             one.requester,
+            one.machine,
             one.computed,
             f"{one.seconds:.1f}",
             f"{one.cpu_seconds:.1f}",

@@ -9,6 +9,7 @@ from typing import Any
 
 from amber import codec
 from amber.algorithm import Each, File, Pair, Source
+from amber.engine.machines import machine_kind
 from amber.engine.paths import Paths
 from amber.engine.scratch import scratch_folder
 from amber.engine.values import Values
@@ -49,7 +50,9 @@ class Computed:
     value: Blob
     files: tuple[Blob, ...]
     cost: Cost
-    #: The machine that computed it, where that is not this one.
+    #: The kind of the machine that computed it.
+    machine_kind: str = ""
+    #: That machine's name, where it is not this one.
     machine: str = ""
     #: Seconds from when it was sent there to when it came back, less those of computing.
     queue_seconds: float = 0.0
@@ -77,7 +80,7 @@ def compute(task: Task, store: Store, values: Values, report: Reporter) -> Compu
             value = _call(task, arguments)
         files: list[Blob] = []
         data = codec.encode(value, task.node.algorithm.result, lambda file: _keep(file, store, files))
-        return Computed(store.blobs.put(data), tuple(files), meter.cost())
+        return Computed(store.blobs.put(data), tuple(files), meter.cost(), machine_kind())
 
 
 def source_of(store: Store, asset: str) -> Source:

@@ -340,6 +340,7 @@ class Run:
             made.cost,
             reason,
             self._name,
+            made.machine_kind,
         )
         trace = await self._commit(Commit(lease, new, key, self._snapshot.epoch, lost))
         self._lost.discard(trace.value.sha256)

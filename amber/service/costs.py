@@ -18,7 +18,7 @@ Algorithm = Annotated[str | None, Query(description="Of this one; of all, unless
 @router.get(
     "",
     responses={
-        200: described("Sums by algorithm, version and requester.", "Costs"),
+        200: described("Sums by algorithm, version, requester and kind of machine.", "Costs"),
         **problems(422),
     },
     summary="What was spent and saved",

@@ -300,11 +300,13 @@ class StateAnswer(BaseModel):
 
 
 class Account(BaseModel):
-    """Sums of one algorithm's version, for one requester."""
+    """Sums of one algorithm's version, for one requester and one kind of machine."""
 
     algorithm: str
     version: str
     requester: str
+    #: The kind of machine that computed; empty for what was found, and for what was computed before kinds were known.
+    machine: str
     computed: int
     seconds: float
     cpu_seconds: float

@@ -10,12 +10,14 @@ COUNTED_SECONDS = 30 * 86_400.0
 
 @dataclass(frozen=True)
 class Account:
-    """Sums of one algorithm's version, for one requester."""
+    """Sums of one algorithm's version, for one requester and one kind of machine."""
 
     algorithm: str
     version: str
     #: A person, or the name of an access token; empty for what was computed before requesters were known.
     requester: str
+    #: The kind of machine that computed; empty for what was found, and for what was computed before kinds were known.
+    machine: str = ""
     #: Computations that were committed, and what they took in all.
     computed: int = 0
     seconds: float = 0.0
@@ -27,11 +29,17 @@ class Account:
     hits: int = 0
     saved_seconds: float = 0.0
 
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Whose sums they are."""
+        return self.algorithm, self.version, self.requester, self.machine
+
     def __add__(self, other: "Account") -> "Account":
         return Account(
             self.algorithm,
             self.version,
             self.requester,
+            self.machine,
             self.computed + other.computed,
             self.seconds + other.seconds,
             self.cpu_seconds + other.cpu_seconds,
@@ -54,4 +62,4 @@ class AccountCatalog(Protocol):
         """
 
     def accounts(self) -> list[Account]:
-        """All sums, by algorithm, version and requester."""
+        """All sums, by algorithm, version, requester and kind of machine."""

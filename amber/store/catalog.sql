@@ -375,7 +375,22 @@ CREATE TABLE account (
   CONSTRAINT pk_account PRIMARY KEY (algorithm, version, requester)
 )
 WITHOUT ROWID;
-INSERT INTO alembic_version VALUES ('0007');
+CREATE TABLE spending (
+  algorithm TEXT NOT NULL,
+  version TEXT NOT NULL,
+  requester TEXT NOT NULL,
+  machine TEXT NOT NULL,
+  computed BIGINT NOT NULL,
+  seconds FLOAT NOT NULL,
+  cpu_seconds FLOAT NOT NULL,
+  bytes_read BIGINT NOT NULL,
+  peak_memory_bytes BIGINT NOT NULL,
+  hits BIGINT NOT NULL,
+  saved_seconds FLOAT NOT NULL,
+  CONSTRAINT pk_spending PRIMARY KEY (algorithm, version, requester, machine)
+)
+WITHOUT ROWID;
+INSERT INTO alembic_version VALUES ('0008');
 INSERT INTO epoch VALUES (1, 0);
 INSERT INTO sequence VALUES ('fence', 0);
 INSERT INTO sequence VALUES ('invalidation', 0);

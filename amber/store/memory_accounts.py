@@ -13,7 +13,7 @@ class AccountsInMemory:
 
     def __init__(self) -> None:
         super().__init__()
-        self._accounts: dict[tuple[str, str, str], Account] = {}
+        self._accounts: dict[tuple[str, str, str, str], Account] = {}
         self._counted: set[str] = set()
 
     def add_accounts(self, accounts: Sequence[Account], *, batch: str = "") -> bool:
@@ -23,8 +23,8 @@ class AccountsInMemory:
                 return False
             self._counted |= {batch} if batch else set()
             for one in accounts:
-                key = (one.algorithm, one.version, one.requester)
-                self._accounts[key] = self._accounts[key] + one if key in self._accounts else one
+                there = self._accounts.get(one.key)
+                self._accounts[one.key] = one if there is None else there + one
             return True
 
     def accounts(self) -> list[Account]:

@@ -122,6 +122,8 @@ class NewTrace:
     reason: str
     #: On whose behalf.
     requester: str = ""
+    #: The kind of machine that computed it.
+    machine: str = ""
 
     def account(self) -> Account:
         """What it adds to the sums of costs."""
@@ -130,6 +132,7 @@ class NewTrace:
             self.trace.algorithm,
             self.trace.version,
             self.requester,
+            self.machine,
             1,
             self.trace.seconds,
             took.cpu_seconds,

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.types import BigInteger
 
 from amber.store.schema_accounts import account as account
+from amber.store.schema_accounts import spending as spending
 from amber.store.schema_standing import arrival as arrival
 from amber.store.schema_standing import backfill as backfill
 from amber.store.schema_standing import backfill_item as backfill_item

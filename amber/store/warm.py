@@ -57,7 +57,6 @@ _REPEATABLE = frozenset(
         "find_traces",
         "finish_job",
         "finish_jobs",
-        "frame_times",
         "hand_back_job",
         "holder",
         "invalidations",
@@ -68,7 +67,6 @@ _REPEATABLE = frozenset(
         "leave_duty",
         "link",
         "link_all",
-        "locations",
         "made_from",
         "mean_bytes",
         "mean_seconds",
@@ -143,9 +141,8 @@ _ASSET = """
     FROM asset a
     LEFT JOIN label l ON l.asset = a.asset
 """
-_LOCATION = """
-    SELECT uri, asset, file_digest, size_bytes, mtime_ns, metadata, changed, seen_at FROM location WHERE uri = ?
-"""
+_LOCATION = "SELECT uri, asset, file_digest, size_bytes, mtime_ns, metadata, changed, seen_at FROM location"
+_FRAME_TIMES = "SELECT times FROM frame_times WHERE asset = ?"
 
 
 class WarmCatalog(_Cold):
@@ -221,8 +218,18 @@ class WarmCatalog(_Cold):
 
     def location(self, uri: str) -> Location | None:
         """See the protocol."""
-        rows = self._database.rows(_LOCATION, (uri,))
+        rows = self._database.rows(f"{_LOCATION} WHERE uri = ?", (uri,))
         return location_of(rows[0]) if rows else None
+
+    def locations(self, asset: str) -> list[Location]:
+        """See the protocol."""
+        theirs = f"{_LOCATION} WHERE asset = ? AND NOT changed ORDER BY id DESC"
+        return [location_of(row) for row in self._database.rows(theirs, (bytes.fromhex(asset),))]
+
+    def frame_times(self, asset: str) -> bytes | None:
+        """See the protocol."""
+        rows = self._database.rows(_FRAME_TIMES, (bytes.fromhex(asset),))
+        return bytes(rows[0][0]) if rows else None
 
     def close(self) -> None:
         """See the protocol."""

@@ -5,12 +5,12 @@ from dataclasses import replace
 from amber.store.accounts import Account
 from amber.store.jobs import BACKGROUND, WAITED
 from amber.store.protocol import Catalog
-from amber.testing.rows import CatalogTests, digest, job, kept, key_of
+from amber.testing.rows import CatalogTests, digest, feature, job, keep, kept, key_of
 from amber.testing.threads import at_once
 
 
 class AccountTests(CatalogTests):
-    """Sums are by algorithm, version and requester; commits add to them by themselves."""
+    """Sums are by algorithm, version, requester and kind of machine; commits add to them by themselves."""
 
     def test_nothing_was_spent_at_first(self, catalog: Catalog) -> None:
         assert catalog.accounts() == []
@@ -24,6 +24,14 @@ class AccountTests(CatalogTests):
         assert sums.seconds == sum(one.seconds for one in made)
         assert (sums.cpu_seconds, sums.bytes_read) == (2 * cost.cpu_seconds, 2 * cost.bytes_read)
         assert (sums.peak_memory_bytes, sums.hits) == (cost.peak_memory_bytes, 0)
+
+    def test_kinds_of_machines_are_told_apart(self, catalog: Catalog) -> None:
+        for name, machine in (("a", "2 × fast"), ("b", "8 × slow"), ("c", "2 × fast")):
+            keep(catalog, replace(feature(name), machine=machine), key=key_of(name))
+        assert [(one.machine, one.computed, one.seconds) for one in catalog.accounts()] == [
+            ("2 × fast", 2, 3.0),
+            ("8 × slow", 1, 1.5),
+        ]
 
     def test_savings_are_added_and_the_most_memory_is_kept(self, catalog: Catalog) -> None:
         one = Account("shots", "1", "ann", hits=2, saved_seconds=3.0, peak_memory_bytes=10)

@@ -23,6 +23,7 @@ from amber.engine.orders import job_of
 from amber.errors import AlgorithmFailedError, ConfigurationError, StepTooLargeError, WorkerUnfitError
 from amber.service.metrics import count_step, exposition
 from amber.settings import Settings
+from tests.cli.clips import write_clip
 from tests.cluster.conftest import WATCHED
 from tests.cluster.watched import calls, let_end
 from tests.servers.processes import PATIENCE_SECONDS, free_port, until
@@ -276,6 +277,22 @@ def test_several_steps_at_once_are_as_many_as_the_cluster_has_room_for(amber: Am
         until(lambda: _begun(clip) == 3, "the third has room", patience=60)
         let_end(clip, waiting[0])
         assert asked[waiting[0]].result(60).value.number.tolist() == waiting
+
+
+def test_several_titles_of_one_ask_are_computed_at_once(amber: Amber, clip: Path) -> None:
+    films = [clip, write_clip(clip.with_name("other.mp4"), shade=200)]
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(amber.get, "total", *films, settings={"number": 21})
+        until(
+            lambda: asked.done() or all(calls(film, 21) for film in films),
+            "both are being computed",
+            patience=60,
+        )
+        assert not asked.done(), asked.exception()
+        for film in films:
+            let_end(film, 21)
+        assert asked.result(60).value.number.tolist() == [42]
+    assert [len(calls(film, 21)) for film in films] == [1, 1]
 
 
 def _begun(clip: Path) -> int:

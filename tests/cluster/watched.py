@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from amber.algorithm import Source, algorithm, result
+from amber.algorithm import Each, Source, algorithm, result
 from amber.progress import report
 
 
@@ -30,6 +30,13 @@ class Odd(Number):
     """Never made."""
 
 
+@result
+class Total:
+    """What some numbers make together."""
+
+    number: Int64[np.ndarray, " one"]
+
+
 class OddError(Exception):
     """Cannot be pickled, as it wants two arguments."""
 
@@ -50,6 +57,12 @@ def patient(source: Source, *, number: int = 0) -> Number:
         report(turn, 1000, "turns")
         threading.Event().wait(0.05)
     return Number(np.array([number]))
+
+
+@algorithm(version="1")
+def total(numbers: Each[Number]) -> Total:
+    """Add up the numbers of several titles."""
+    return Total(np.array([sum(int(one.number[0]) for one in numbers.values())]))
 
 
 @algorithm(version="1")

@@ -14,6 +14,7 @@ from amber.algorithm import Source, algorithm, result
 from amber.client import Amber
 from amber.engine.ask import Ask
 from amber.engine.executors.admission import Requester
+from amber.engine.machines import machine_kind
 from amber.engine.savings import Savings
 from amber.registry import Registry
 from amber.store.accounts import Account
@@ -55,16 +56,18 @@ def test_spent_and_saved_are_told_by_algorithm_version_and_requester(tmp_path: P
         for _ in range(3):
             assert engine.get(Ask("twice", (FILM,)), requester=bob).hit
         engine.get(Ask("twice", (FILM,), settings={"times": 3}), requester=bob)
-        sums = {(one.algorithm, one.requester): one for one in amber.costs()}
+        sums = {(one.algorithm, one.requester, one.machine): one for one in amber.costs()}
+    here = machine_kind()
     assert {key: (one.computed, one.hits) for key, one in sums.items()} == {
-        ("number", "ann"): (1, 0),
-        ("twice", "ann"): (1, 0),
-        ("number", "bob"): (0, 1),
-        ("twice", "bob"): (1, 3),
+        ("number", "ann", here): (1, 0),
+        ("twice", "ann", here): (1, 0),
+        ("number", "bob", ""): (0, 1),
+        ("twice", "bob", here): (1, 0),
+        ("twice", "bob", ""): (0, 3),
     }
-    assert sums["twice", "ann"].seconds == made.trace.seconds
-    assert abs(sums["twice", "bob"].saved_seconds - 3 * made.trace.seconds) < 1e-9
-    assert sums["twice", "ann"].peak_memory_bytes > 10_000_000
+    assert sums["twice", "ann", here].seconds == made.trace.seconds
+    assert abs(sums["twice", "bob", ""].saved_seconds - 3 * made.trace.seconds) < 1e-9
+    assert sums["twice", "ann", here].peak_memory_bytes > 10_000_000
 
 
 def test_several_processes_add_up_and_nothing_counts_twice(tmp_path: Path) -> None:

@@ -108,11 +108,13 @@ def test_what_was_spent_and_saved_is_summed_up(amber: Amber, clip: Path) -> None
     first = amber.get("scaled", asset)
     for _ in range(2):
         assert amber.get("scaled", asset).hit
-    [sums] = [one for one in amber.costs() if one.algorithm == "scaled"]
-    assert (sums.version, sums.computed, sums.hits) == ("1", 1, 2)
-    assert sums.requester
-    assert sums.seconds == first.trace.seconds
-    assert sums.saved_seconds == pytest.approx(2 * first.trace.seconds)
+    saved, spent = [one for one in amber.costs() if one.algorithm == "scaled"]
+    assert (spent.version, spent.computed, spent.hits) == ("1", 1, 0)
+    assert (saved.version, saved.computed, saved.hits) == ("1", 0, 2)
+    assert spent.requester == saved.requester != ""
+    assert " × " in spent.machine and saved.machine == ""
+    assert spent.seconds == first.trace.seconds
+    assert saved.saved_seconds == pytest.approx(2 * first.trace.seconds)
 
 
 def test_settings_are_part_of_what_is_asked(amber: Amber, clip: Path) -> None:

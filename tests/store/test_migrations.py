@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from amber.errors import SchemaError, StoreUnavailableError
+from amber.store.accounts import Account
 from amber.store.migrate import SCHEMA, migrate
 from amber.store.open import CATALOG_NAME, open_store
 from amber.store.revisions import REVISION
@@ -129,6 +130,25 @@ def test_a_catalogue_of_the_first_revision_is_brought_to_this_one(path: Path) ->
     made = path.with_name("made.sqlite")
     migrate(made)
     assert _statements(path) == _statements(made)
+
+
+def test_what_was_spent_stays_and_older_code_beside_this_one_counts(path: Path) -> None:
+    _make_old(path, "0007")
+    sums = "'shots', '1', 'ann', 2, 3.0, 2.5, 10, 7, 1, 0.5"
+    _execute(path, f"INSERT INTO account VALUES ({sums})")
+    assert migrate(path)
+    store = open_store(path.parent)
+    before = Account("shots", "1", "ann", "", 2, 3.0, 2.5, 10, 7, 1, 0.5)
+    assert store.catalog.accounts() == [before]
+    store.catalog.add_accounts([Account("shots", "1", "ann", "2 × fast", 1, 1.0)])
+    _execute(path, f"INSERT INTO account VALUES ({sums})")
+    assert store.catalog.accounts() == [before + before, Account("shots", "1", "ann", "2 × fast", 1, 1.0)]
+    store.close()
+
+
+def _execute(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
 
 
 def test_an_outdated_catalogue_says_what_to_run(path: Path) -> None:

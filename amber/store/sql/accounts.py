@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Executable, and_, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from amber.store.accounts import COUNTED_SECONDS, Account
-from amber.store.schema import account as accounts
+from amber.store.schema import account as older
 from amber.store.schema import duty as duties
+from amber.store.schema import spending
 from amber.store.sql.session import Session, clock, upsert
 
 _COUNTED = "counted "
@@ -23,16 +24,19 @@ class AccountRows(Session):
         with self._writing(durable=False) as connection:
             if batch and not _is_new(connection, batch):
                 return False
-            for one in sorted(accounts, key=lambda one: (one.algorithm, one.version, one.requester)):
+            for one in sorted(accounts, key=lambda one: one.key):
                 add_account(connection, one)
         return True
 
     def accounts(self) -> list[Account]:
         """See the protocol."""
-        columns = accounts.c
-        query = select(accounts).order_by(columns.algorithm, columns.version, columns.requester)
+        found: dict[tuple[str, str, str, str], Account] = {}
         with self._reading() as connection:
-            return [Account(**row._mapping) for row in connection.execute(query)]
+            for table in (spending, older):
+                for row in connection.execute(select(table)):
+                    one = Account(**row._mapping)
+                    found[one.key] = found[one.key] + one if one.key in found else one
+        return [found[key] for key in sorted(found)]
 
 
 def _is_new(connection: Connection, batch: str) -> bool:
@@ -46,22 +50,22 @@ def _is_new(connection: Connection, batch: str) -> bool:
 
 
 def add_account(connection: Connection, account: Account) -> None:
-    """Add to the sums of an algorithm, version and requester."""
+    """Add to the sums of an algorithm, version, requester and kind of machine."""
     connection.execute(_adding(connection.dialect.name), asdict(account))
 
 
 @cache
 def _adding(dialect_name: str) -> Executable:
     statement = (
-        sqlite.insert(accounts) if dialect_name == "sqlite" else postgresql.insert(accounts)
+        sqlite.insert(spending) if dialect_name == "sqlite" else postgresql.insert(spending)
     ).inline()
-    new, old = statement.excluded, accounts.c
+    new, old = statement.excluded, spending.c
     sums = ("computed", "seconds", "cpu_seconds", "bytes_read", "hits", "saved_seconds")
     changed = {name: old[name] + new[name] for name in sums}
     most = case(
         (new.peak_memory_bytes > old.peak_memory_bytes, new.peak_memory_bytes), else_=old.peak_memory_bytes
     )
     return statement.on_conflict_do_update(
-        index_elements=[column.name for column in accounts.primary_key],
+        index_elements=[column.name for column in spending.primary_key],
         set_={**changed, "peak_memory_bytes": most},
     )

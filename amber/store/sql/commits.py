@@ -214,12 +214,11 @@ def _outcomes(connection: Connection, new: Sequence[NewTrace]) -> list[dict[str,
 def _counted(connection: Connection, new: Sequence[NewTrace]) -> dict[tuple[str, str, str, str], int]:
     """Count what was computed, and what it took; how each was made → the number of that."""
     took: dict[tuple[str, str, str, str], list[float]] = {}
-    spent: dict[tuple[str, str, str], Account] = {}
+    spent: dict[tuple[str, str, str, str], Account] = {}
     for one in new:
         took.setdefault(_making(one.trace), []).append(one.trace.seconds)
         account = one.account()
-        whose = (account.algorithm, account.version, account.requester)
-        spent[whose] = spent[whose] + account if whose in spent else account
+        spent[account.key] = spent[account.key] + account if account.key in spent else account
     numbers = {}
     for how, seconds in sorted(took.items()):
         columns = dict(zip(("algorithm", "version", "part", "settings"), how, strict=True))
