@@ -272,7 +272,8 @@ class _Turn:
     def _settle(self, asked: Sequence[Item]) -> None:
         """Note what became of what was asked for."""
         keys = [item.key for item in asked]
-        linked, jobs = self._catalog.linked_values(keys), self._catalog.find_jobs(keys)
+        linked = self._catalog.linked_values(keys)
+        jobs = self._catalog.find_jobs([key for key in keys if key not in linked])
         told = [after for item in asked if (after := settled(item, item.key in linked, jobs)) != item]
         if told or self._spent_seconds:
             self._catalog.tell_items(self._backfill.id, told, elapsed_seconds=self._spent_seconds)

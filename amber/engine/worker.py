@@ -22,6 +22,8 @@ from amber.store.wakeups import Waiter
 
 #: How long what became of a job can be read, unless it is asked for again.
 KEEP_SECONDS = 24 * 3600.0
+#: Jobs that are claimed in one set.
+MOST_CLAIMED = 128
 #: Seconds between two prunings of old jobs.
 _PRUNE_SECONDS = 60.0
 #: After the store could not be reached, so long until it is tried again.
@@ -137,23 +139,27 @@ class Worker:
         with closing(Conductor()) as conductor, self._store.wakeups.waiting(JOBS) as waiter:
             while conductor.live or not self._stopping.is_set():
                 try:
-                    self._begin(conductor)
+                    begun = self._begin(conductor)
                 except StoreError:
+                    begun = 0
                     self._stopping.wait(_AWAY_SECONDS)
-                if conductor.live:
+                if begun:
+                    conductor.turn(0.0)  # they are under way before more are looked for
+                elif conductor.live:
                     self._go_on(conductor, waiter)
                 elif not self._stopping.is_set():
                     waiter.wait(self._store.wakeups.longest_seconds)
 
-    def _begin(self, conductor: Conductor) -> None:
-        """Take as many jobs as there are and as there is room for in this thread."""
-        while conductor.live < self._at_once and not self._stopping.is_set():
-            self._prune()
-            claimed = self._claim(self._at_once - conductor.live)
-            for job in claimed:
-                conductor.add(self._do(job))
-            if not claimed:
-                return
+    def _begin(self, conductor: Conductor) -> int:
+        """Take some of the jobs that there are, as far as there is room for them in this thread; how many."""
+        room = min(self._at_once - conductor.live, MOST_CLAIMED)
+        if room <= 0 or self._stopping.is_set():
+            return 0
+        self._prune()
+        claimed = self._claim(room)
+        for job in claimed:
+            conductor.add(self._do(job))
+        return len(claimed)
 
     def _go_on(self, conductor: Conductor, waiter: Waiter) -> None:
         """Go on with the jobs at hand until one of them is done, or there is news of others."""

@@ -13,13 +13,12 @@ from amber.store.schema import job_asker as askers
 from amber.store.sql.forgotten import check_none_forgotten
 from amber.store.sql.session import Session, chunks, clock, upsert_many
 
-_others = jobs.alias("others")
-#: How many jobs of a job's requester are at work.
+#: How many jobs of each requester are at work.
 _AT_WORK = (
-    select(func.count())
-    .where(_others.c.state == "running", _others.c.requester == jobs.c.requester)
-    .correlate(jobs)
-    .scalar_subquery()
+    select(jobs.c.requester, func.count().label("number"))
+    .where(jobs.c.state == "running")
+    .group_by(jobs.c.requester)
+    .subquery()
 )
 _PROGRESS = tuple(vars(Progress()))
 #: Changes the columns that are given.
@@ -299,7 +298,9 @@ def _ranked(is_open: ColumnElement[bool]) -> Select[Any]:
     before = func.row_number().over(
         partition_by=jobs.c.requester, order_by=(jobs.c.priority.desc(), jobs.c.created_at, jobs.c.key)
     )
-    turns = select(jobs.c.key, (before + _AT_WORK).label("turn")).where(is_open).subquery()
+    turn = (before + func.coalesce(_AT_WORK.c.number, 0)).label("turn")
+    all_open = jobs.outerjoin(_AT_WORK, _AT_WORK.c.requester == jobs.c.requester)
+    turns = select(jobs.c.key, turn).select_from(all_open).where(is_open).subquery()
     query = select(jobs.c.key, jobs.c.state).join(turns, turns.c.key == jobs.c.key).where(is_open)
     return query.order_by(jobs.c.priority.desc(), turns.c.turn, jobs.c.created_at, jobs.c.key)
 
