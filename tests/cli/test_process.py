@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from amber.cli.app import COMMANDS
-from tests.cli.running import ran_apart
+from tests.cli.running import Ran, ran_apart
 
 SLOW = '''
 """An algorithm that takes as long as it is let."""
@@ -133,8 +134,11 @@ def _read_until(screen: int, word: str | None, seconds: float = 60.0) -> str:
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "algorithms lock", "weights pin"])
-def test_every_command_has_a_help_with_an_example(command: str, home: Path) -> None:
-    ran = ran_apart([*command.split(), "--help"], COLUMNS="200")
+def test_every_command_has_a_help_with_an_example(
+    command: str, amber: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    ran = amber(*command.split(), "--help")
     assert ran.code == 0
     assert re.search(rf"Example: .*amber {command}\b", ran.out), ran.out
     assert "--json" in ran.out
@@ -146,6 +150,11 @@ def test_the_first_help_groups_the_commands(home: Path) -> None:
     for group in ("Library", "Features", "Algorithms", "Deployment"):
         assert f"─ {group} ─" in ran.out
     assert all(re.search(rf"│ {command} ", ran.out) for command in COMMANDS)
+
+
+def test_the_help_of_a_command_is_told_on_stdout_alone(home: Path) -> None:
+    ran = ran_apart(["get", "--help"], COLUMNS="200")
+    assert (ran.code, ran.err) == (0, "") and "amber get" in ran.out
 
 
 def test_the_version_is_told(home: Path) -> None:
