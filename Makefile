@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
-PYTEST := $(VENV)/python -m pytest
+# pytest keeps what it compiles of the tests, also where other processes may not.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest
 #: Test processes; two of them suit two cores.
 JOBS ?= 2
 

@@ -114,6 +114,10 @@ def _start(folder: Path, disk_bytes: int = 0) -> tuple[Process, dict[str, Any]]:
     secret.chmod(0o644)
     command = [binaries / "initdb", "-D", data, "-U", "amber", "--pwfile", secret, "--auth", "scram-sha-256"]
     command += ["--no-sync", "--no-locale", "--encoding=UTF8", "--no-instructions"]
+    command += [
+        "--set",
+        "scram_iterations=1",
+    ]  # each of thousands of connections would hash the password 4,096 times
     done = subprocess.run(
         command, user=user, extra_groups=[] if user else None, capture_output=True, text=True
     )
