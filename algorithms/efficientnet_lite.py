@@ -22,14 +22,14 @@ class EfficientNetLite0:
     network: Network
 
     @classmethod
-    def open(cls, path: Path) -> "EfficientNetLite0":
-        """The network with the weights of a PyTorch state dictionary.
+    def open(cls, path: Path, *, may_use_gpu: bool = False) -> "EfficientNetLite0":
+        """The network with the weights of a PyTorch state dictionary; on a GPU only if that is said.
 
         Raises:
             KeyError: The file lacks a parameter of the network.
             ValueError: The file is no state dictionary.
         """
-        return cls(Network(onnx_file(path)))
+        return cls(Network(onnx_file(path), may_use_gpu=may_use_gpu))
 
     def features(self, picture: Picture) -> Float32[np.ndarray, " 1280"]:
         """The pooled features of a square RGB picture."""

@@ -55,7 +55,13 @@ class Motion:
     compared: Int64[np.ndarray, " shot"]
 
 
-@algorithm(version="1", cpus=2, libraries=("opencv-python-headless", "av", "numpy"))
+@algorithm(
+    version="1",
+    cpus=2,
+    gpus=1,
+    gpus_when={"flow": "raft"},
+    libraries=("opencv-python-headless", "av", "numpy"),
+)
 def motion(
     film: Standard,
     shots: Shots,

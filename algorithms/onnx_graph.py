@@ -85,14 +85,16 @@ class Graph:
 
 
 class Network:
-    """A graph that ONNX Runtime runs; on a GPU where its build for one is installed.
+    """A graph that ONNX Runtime runs.
 
     Args:
         file: The bytes of an ONNX file.
+        may_use_gpu: Whether it runs on a GPU where ONNX Runtime's build for one is installed; else on processors.
+            Whoever says so declares `gpus`.
     """
 
-    def __init__(self, file: bytes) -> None:
-        self._session = session(file, may_use_gpu=True)
+    def __init__(self, file: bytes, *, may_use_gpu: bool = False) -> None:
+        self._session = session(file, may_use_gpu=may_use_gpu)
 
     def __call__(
         self, pictures: Float32[np.ndarray, "..."], *outputs: str

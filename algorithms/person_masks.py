@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from algorithms.standard_error import without_line
+
 if TYPE_CHECKING:
     from torch.nn import Module
 
@@ -22,6 +24,8 @@ Box = tuple[float, float, float, float]
 _SIDE = 256
 #: A box is made larger by this, as people stick out of theirs.
 _GROWN = 0.12
+#: What LiteRT says of itself, and has no setting to be asked not to.
+_CREATED = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 #: What pictures are filled up with to a square: the mean colour of the network's training is not told.
 _FILL = 127
 
@@ -42,8 +46,9 @@ class Selfie:
         """
         from ai_edge_litert.interpreter import Interpreter
 
-        interpreter = Interpreter(model_path=str(path), num_threads=1)
-        interpreter.allocate_tensors()
+        with without_line(_CREATED):
+            interpreter = Interpreter(model_path=str(path), num_threads=1)
+            interpreter.allocate_tensors()
         return cls(interpreter, threading.Lock())
 
     def masks(self, picture: Picture, boxes: Sequence[Box]) -> list[Share]:

@@ -16,7 +16,7 @@ class ClipMatches(ShotMatches):
     """Shots whose middle frames fit a sentence, best first; `score` is a cosine, seldom above 0.35."""
 
 
-@algorithm(version="1", libraries=("open_clip_torch", "torch", "numpy"))
+@algorithm(version="1", gpus=1, libraries=("open_clip_torch", "torch", "numpy"))
 def search_clip(
     shots: Each[Shots],
     embeddings: Each[ClipEmbeddings],

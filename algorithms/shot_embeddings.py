@@ -43,8 +43,8 @@ class Encoder:
 
     @classmethod
     def open(cls, path: Path) -> "Encoder":
-        """The encoder with the weights in `path`, a PyTorch state dictionary of EfficientNet-Lite0."""
-        return cls(EfficientNetLite0.open(path))
+        """The encoder with the weights in `path`, a PyTorch state dictionary of EfficientNet-Lite0; on the GPU if there is one."""
+        return cls(EfficientNetLite0.open(path, may_use_gpu=True))
 
     def encode(self, pictures: Iterable[Picture]) -> Vectors:
         """The vectors of square RGB pictures, in order; the same whatever pictures stand beside them.
@@ -55,7 +55,13 @@ class Encoder:
         return unit_rows(np.stack(features) if features else np.zeros((0, WIDTH), np.float32))
 
 
-@algorithm(version="1", cpus=2, gpus=1, libraries=("onnxruntime", "opencv-python-headless", "av"))
+@algorithm(
+    version="1",
+    cpus=2,
+    gpus=1,
+    gpus_need="onnxruntime-gpu",
+    libraries=("onnxruntime", "opencv-python-headless", "av"),
+)
 def shot_embeddings(
     film: Standard, shots: Shots, encoder: Annotated[Encoder, Weights("efficientnet-lite0")]
 ) -> ShotEmbeddings:

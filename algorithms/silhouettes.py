@@ -35,7 +35,13 @@ class Silhouettes:
     bits: UInt8[np.ndarray, "mask 648"]
 
 
-@algorithm(version="1", cpus=2, libraries=("ai-edge-litert", "opencv-python-headless", "av"))
+@algorithm(
+    version="1",
+    cpus=2,
+    gpus=1,
+    gpus_when={"model": "mask_rcnn"},
+    libraries=("ai-edge-litert", "opencv-python-headless", "av"),
+)
 def silhouettes(
     film: Standard,
     shots: Shots,

@@ -31,7 +31,7 @@ from amber.errors import (
     SourceLostError,
     UntypedParameterError,
 )
-from amber.resources import Taking
+from amber.resources import Taking, check_gpus_when, is_installed
 from amber.weights import Weights
 
 T = TypeVar("T")
@@ -196,6 +196,8 @@ class Algorithm(Generic[P, R]):
     merge: Callable[..., Any] | None = None
     cpus: float = 1.0
     gpus: float = 0.0
+    gpus_when: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    gpus_need: str = ""
     memory_bytes: int = 0
     memory_bytes_a_pixel: int = 0
     memory_bytes_a_frame: int = 0
@@ -207,6 +209,11 @@ class Algorithm(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<algorithm {self.name}@{self.version}>"
+
+    def gpus_with(self, settings: Mapping[str, SettingValue]) -> float:
+        """The accelerators that one call uses with these settings, and with what is installed here."""
+        wanted = all(settings.get(name) == value for name, value in self.gpus_when.items())
+        return self.gpus if wanted and is_installed(self.gpus_need) else 0.0
 
     @functools.cached_property
     def is_paired(self) -> bool:
@@ -269,6 +276,7 @@ def algorithm(
         made = _declare(function, name or function.__name__, version)
         made = dataclasses.replace(made, merge=merge, libraries=_names(libraries), **taking)
         _check_merge(made)
+        check_gpus_when(made.name, made.gpus_when, [setting.name for setting in made.settings])
         for attribute in functools.WRAPPER_ASSIGNMENTS:
             object.__setattr__(made, attribute, getattr(function, attribute))
         object.__setattr__(made, "__wrapped__", function)

@@ -279,7 +279,9 @@ def _algorithm_sections(algorithm: Any) -> list[str]:
         for w in algorithm.weights
     ]
     resources = f"{algorithm.cpus:g} processors" if algorithm.cpus != 1 else "1 processor"
-    resources += f", {algorithm.gpus:g} accelerators" if algorithm.gpus else ""
+    if algorithm.gpus:
+        resources += f", {algorithm.gpus:g} accelerator{_when(algorithm.gpus_when)}"
+        resources += f" where `{algorithm.gpus_need}` is installed" if algorithm.gpus_need else ""
     return [
         f"## `{algorithm.name}` version `{algorithm.version}`\n",
         f"{_docstring(algorithm.function)}\n",

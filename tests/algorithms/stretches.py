@@ -47,3 +47,18 @@ def joined_films() -> list[tuple[list[Stretch], list[Join]]]:
             number += len(joins)
             films.append((parts, joins))
     return films
+
+
+#: Of the same windows of the film, those that show once more the place that an earlier one shows from the same side.
+_REPEATED = ((8, 9), (19, 20), (25, 26), (31, 32), (36, 39), (56, 57), (86, 87), (92, 93))
+
+
+def repeated_setups() -> list[tuple[Stretch, Stretch]]:
+    """Two stretches each of one set-up, as a conversation comes back to it; the first two that show it."""
+    return [
+        (
+            Stretch(100 * first + 30, 100 * first + 30 + LENGTH),
+            Stretch(100 * again + 30, 100 * again + 30 + LENGTH),
+        )
+        for first, again in _REPEATED
+    ]

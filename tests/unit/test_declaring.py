@@ -64,6 +64,21 @@ def test_resources_are_said_beside_the_settings() -> None:
     assert made.settings == ()
 
 
+def test_an_accelerator_may_be_wanted_with_some_settings_and_with_what_is_installed() -> None:
+    def find(source: Source, *, model: str = "small") -> Shots:
+        return films.shots(source)
+
+    assert declared(find, gpus=1).gpus_with({"model": "small"}) == 1
+    some = declared(find, gpus=1, gpus_when={"model": "large"})
+    assert (some.gpus_with({"model": "small"}), some.gpus_with({"model": "large"})) == (0, 1)
+    assert declared(find, gpus=1, gpus_need="numpy").gpus_with({"model": "small"}) == 1
+    assert declared(find, gpus=1, gpus_need="no-such-library").gpus_with({"model": "small"}) == 0
+    with pytest.raises(
+        DeclarationError, match=r"accelerators of algorithm find depend on .* no setting: flow"
+    ):
+        declared(find, gpus=1, gpus_when={"flow": "raft"})
+
+
 def test_one_library_is_a_tuple_too() -> None:
     with pytest.raises(DeclarationError, match=r"are a tuple of names, such as .*; found 'av'"):
         algorithm(version="1", libraries="av")(films.shots.function)  # type: ignore[call-overload]

@@ -1,9 +1,7 @@
 """Computes steps in threads of this process, as far as the machine has room."""
 
 from collections.abc import Callable
-from typing import Any
 
-from amber.algorithm import Algorithm
 from amber.engine.compute import Computed, Task, compute
 from amber.engine.executors.admission import Capacity, Requester, Resources
 from amber.engine.executors.gate import Gate, Place
@@ -41,7 +39,7 @@ class LocalExecutor:
             StepTooLargeError: It is.
         """
         most = self.gate.capacity.resources.memory_bytes
-        wanted = resources(node.algorithm, step, self._store.catalog).memory_bytes
+        wanted = resources(node, step, self._store.catalog).memory_bytes
         if wanted > most:
             shown = ", ".join(asset[:12] for asset in step.assets[:3])
             raise StepTooLargeError(
@@ -56,7 +54,7 @@ class LocalExecutor:
             StepTooLargeError: It will never have room.
         """
         self.check(node, step)
-        return Place(self.gate, node.name, recipe, resources(node.algorithm, step, self._store.catalog))
+        return Place(self.gate, node.name, recipe, resources(node, step, self._store.catalog))
 
     def promote(self, recipe: str, requester: Requester) -> None:
         """Make a step that waits as urgent as whoever now waits for it."""
@@ -74,8 +72,9 @@ class LocalExecutor:
         """Nothing is held."""
 
 
-def resources(algorithm: Algorithm[..., Any], step: Step, catalog: Catalog) -> Resources:
+def resources(node: Node, step: Step, catalog: Catalog) -> Resources:
     """What a step takes, as its algorithm declares it; memory may grow with the pictures and their number."""
+    algorithm = node.algorithm
     memory = algorithm.memory_bytes
     if algorithm.memory_bytes_a_pixel or algorithm.memory_bytes_a_frame:
         films = [film for asset in step.assets if (film := catalog.asset(asset)) is not None]
@@ -83,4 +82,4 @@ def resources(algorithm: Algorithm[..., Any], step: Step, catalog: Catalog) -> R
             (film.width * film.height for film in films), default=0
         )
         memory += algorithm.memory_bytes_a_frame * sum(film.frame_count for film in films)
-    return Resources(algorithm.cpus, algorithm.gpus, memory)
+    return Resources(algorithm.cpus, algorithm.gpus_with(node.settings), memory)

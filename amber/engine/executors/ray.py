@@ -107,7 +107,7 @@ class RayExecutor:
     def check(self, node: Node, step: Step) -> None:
         """See that a machine of the cluster is large enough; see the protocol."""
         most = self._most().memory_bytes
-        wanted = resources(node.algorithm, step, self._store.catalog).memory_bytes
+        wanted = resources(node, step, self._store.catalog).memory_bytes
         if wanted > most:
             shown = ", ".join(asset[:12] for asset in step.assets[:3])
             raise StepTooLargeError(
@@ -167,7 +167,7 @@ class RayExecutor:
 
     def _wants(self, task: Task) -> Resources:
         """What a step takes there: who wants more processors or accelerators than a machine has takes all of them."""
-        wanted = resources(task.node.algorithm, task.step, self._store.catalog)
+        wanted = resources(task.node, task.step, self._store.catalog)
         return Capacity(self._most()).bounded(wanted)
 
     def _most(self) -> Resources:
