@@ -6,15 +6,15 @@ from amber.engine.machines import kind_of, machine_kind
 
 
 def test_a_kind_says_what_the_machine_says_of_itself(tmp_path: Path) -> None:
-    processors, accelerators = tmp_path / "cpuinfo", tmp_path / "gpus"
+    cpu_info, gpus = tmp_path / "cpuinfo", tmp_path / "gpus"
     one = "processor\t: {}\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC  9R14\n\n"
-    processors.write_text(one.format(0) + one.format(1))
-    assert kind_of(16.0, processors, accelerators) == "16 × AMD EPYC 9R14"
+    cpu_info.write_text(one.format(0) + one.format(1))
+    assert kind_of(16.0, cpu_info, gpus) == "16 × AMD EPYC 9R14"
     for number in range(2):
-        folder = accelerators / f"0000:0{number}:00.0"
+        folder = gpus / f"0000:0{number}:00.0"
         folder.mkdir(parents=True)
         (folder / "information").write_text("Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 33\n")
-    assert kind_of(1.5, processors, accelerators) == "1.5 × AMD EPYC 9R14 + 2 × NVIDIA H100 80GB HBM3"
+    assert kind_of(1.5, cpu_info, gpus) == "1.5 × AMD EPYC 9R14 + 2 × NVIDIA H100 80GB HBM3"
 
 
 def test_a_machine_that_says_nothing_has_a_kind_all_the_same(tmp_path: Path) -> None:
