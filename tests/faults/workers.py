@@ -23,6 +23,7 @@ from amber.errors import AmberError, StaleLeaseError
 from amber.registry import Registry
 from amber.store import postgres
 from amber.store.open import open_store
+from amber.store.protocol import Trace
 from amber.store.sql.commits import CommitRows
 from tests.faults.forking import forking
 from tests.servers.processes import PATIENCE_SECONDS
@@ -89,18 +90,18 @@ class _Office:
 
 def _work(channel: "Connection[Any, Any]", home: str, database_url: str, machine: str) -> None:
     office = _Office(channel)
-    commit = CommitRows.commit
+    commit_all = CommitRows.commit_all
 
-    def told(self: CommitRows, lease: Any, new: Any, **more: Any) -> Any:
-        try:
-            made = commit(self, lease, new, **more)
-        except StaleLeaseError:
-            office.say("refused")
-            raise
-        office.say("committed", made.value.sha256)
-        return made
+    def told(self: CommitRows, commits: Any) -> Any:
+        answers = commit_all(self, commits)
+        for answer in answers:
+            if isinstance(answer, StaleLeaseError):
+                office.say("refused")
+            elif isinstance(answer, Trace):
+                office.say("committed", answer.value.sha256)
+        return answers
 
-    CommitRows.commit = told  # type: ignore[method-assign]
+    CommitRows.commit_all = told  # type: ignore[method-assign]
     leases.host_name = lambda: machine  # type: ignore[assignment]
     postgres._SETTINGS += f"; SET idle_in_transaction_session_timeout = '{STANDING}'"
     store = open_store(Path(home), database_url)
