@@ -1,6 +1,7 @@
 """What holds for every test: its own home, no setting of the machine's user, and files in memory where there is room."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def _has_room_in_memory() -> bool:
 # No test loses power, so none needs a disk; here, before anybody asks where temporary files go.
 if "TMPDIR" not in os.environ and _has_room_in_memory():
     os.environ["TMPDIR"] = str(MEMORY)
+    tempfile.tempdir = str(MEMORY)  # pytest has asked already
 
 
 @pytest.fixture(scope="session", autouse=True)
