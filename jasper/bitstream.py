@@ -121,15 +121,9 @@ def split_units(data: bytes, length_size: int) -> list[bytes]:
 
 def split_start_codes(data: bytes) -> list[bytes]:
     """The NAL units between start codes."""
-    units = []
-    start = data.find(b"\x00\x00\x01")
-    while start >= 0:
-        end = data.find(b"\x00\x00\x01", start + 3)
-        unit = _trimmed(data[start + 3 : end if end >= 0 else len(data)])
-        if unit:
-            units.append(unit)
-        start = end
-    return units
+    # What stands before the first start code is no unit; no unit ends in zero by itself.
+    parts = data.split(b"\x00\x00\x01")[1:]
+    return [unit for part in parts if (unit := part.rstrip(b"\x00"))]
 
 
 def is_slice(codec: NalCodec, unit: bytes) -> bool:
@@ -296,8 +290,9 @@ def split_adts(data: bytes) -> tuple[AacConfig, list[bytes]] | None:
     frames = []
     at, end = 0, len(data)
     while at + 7 <= end and data[at] == 0xFF:
-        size = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
-        header = 7 if data[at + 1] & 1 else 9
+        _, second, _, fourth, fifth, sixth = data[at : at + 6]
+        size = (fourth & 3) << 11 | fifth << 3 | sixth >> 5
+        header = 7 if second & 1 else 9
         if size < header or at + size > end:
             break
         frames.append(data[at + header : at + size])

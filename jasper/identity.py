@@ -53,6 +53,8 @@ class VideoTrack:
         self._finished: bytes | None = None
         #: AVI has no times of presentation, and what the demuxer puts there follows the order of decoding.
         self._has_decode_times_only = stream.container.format.name == "avi"
+        #: A transport stream says nothing of its units beside its packets, and asking each of them costs.
+        self._has_start_codes_only = stream.container.format.name == "mpegts"
 
     @property
     def announced_count(self) -> int:
@@ -68,10 +70,11 @@ class VideoTrack:
         """Take the next packet; its units, after the parameter sets that the container declared for it."""
         if self.finder.is_looking:
             self.finder.look(packet)
-        changed = side_data(packet, "new_extradata")
-        if changed is not None:
-            self.digest.change_extradata(changed)
-            self._waiting_sets += self.digest.last_declared_sets
+        if not self._has_start_codes_only:
+            changed = side_data(packet, "new_extradata")
+            if changed is not None:
+                self.digest.change_extradata(changed)
+                self._waiting_sets += self.digest.last_declared_sets
         if packet.is_discard:
             self.discarded_count += 1
             units = self.digest.split(data)
