@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tusclient.client import TusClient
 
 from amber import http as link_module
 from amber.client import Amber
@@ -62,6 +63,22 @@ def padded(clip: Path, to: Path, size_bytes: int) -> Path:
     room = size_bytes - len(data)
     to.write_bytes(data + room.to_bytes(4, "big") + b"free" + os.urandom(room - 8))
     return to
+
+
+def test_a_client_that_knows_nothing_of_us_sends_an_upload_and_goes_on_with_it(
+    http: httpx.Client, clip: Path
+) -> None:
+    client = TusClient(f"{http.base_url}/v1/uploads")
+    size = clip.stat().st_size
+    with clip.open("rb") as film:
+        first = client.uploader(file_stream=film, chunk_size=size // 3, metadata={"filename": "by tus.mp4"})
+        first.upload(stop_at=size // 3)
+
+        second = client.uploader(file_stream=film, url=str(first.url), chunk_size=size // 3)
+        assert second.offset == size // 3
+        second.upload()
+    named = http.post("/v1/assets", json={"upload": str(first.url).rpartition("/")[2]})
+    assert (named.status_code, named.json()["title"]) == (201, "by tus.mp4")
 
 
 def test_a_film_comes_in_parts_and_is_named_when_it_is_whole(http: httpx.Client, clip: Path) -> None:
