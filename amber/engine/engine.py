@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amber.engine import conductor, stored
 from amber.engine.ask import Ask, ComputedStep, Feature
@@ -36,6 +36,9 @@ from amber.plan import Plan
 from amber.registry import Registry
 from amber.store.jobs import Finish, Job
 from amber.store.protocol import Store, Trace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Absent, or how far a feature is; the five states are never mixed up.
 State = str
@@ -186,6 +189,10 @@ class Engine:
             BlobMissingError, BlobCorruptError: It, or a file that it names, cannot be read.
         """
         return self._values.read(trace.value.sha256).typed(result_type)
+
+    def table_of(self, trace: Trace) -> "pa.Table":
+        """A stored value as its Arrow table, for which no code of its version has to be there; raises as `value_of`."""
+        return self._values.read(trace.value.sha256).table
 
     def stored_feature(self, ask: Ask, trace: Trace) -> Feature:
         """What is committed as the answer to an ask; computes nothing, and raises as `value_of`."""

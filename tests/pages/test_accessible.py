@@ -42,7 +42,8 @@ def pages_of(studio: Studio) -> list[str]:
         *paths,
         "/search",
         "/algorithms",
-        "/algorithms/shots",
+        f"/algorithms/shots?film={studio.asset}",
+        "/jobs/backfills/plan?algorithm=match_pairs",
         f"/plans/{plan}",
         f"/features/{feature}",
         "/jobs",
@@ -117,6 +118,6 @@ def test_no_rights_no_buttons(page: Page, tmp_path: Path) -> None:
         for path in ("/algorithms/scaled", "/", f"/films/{asset}", "/jobs"):
             page.goto(url + path)
             buttons = page.get_by_role("main").get_by_role("button")
-            assert buttons.all_text_contents() == [], path
+            assert set(buttons.all_text_contents()) <= {"Compare"}, path  # which changes nothing
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")

@@ -11,6 +11,7 @@ from amber.engine.invalidate import apply_plan, named_version, plan_forget, plan
 from amber.service.admin import who_of
 from amber.service.context import Service, TheService, named_asset
 from amber.service.pages.rendering import page, seen_other
+from amber.service.pages.spans import Found, compared
 from amber.service.pages.visitors import Admin, PageRoute, TheForm, Viewer
 from amber.store.protocol import KeptPlan
 
@@ -59,6 +60,8 @@ class Version:
     document: dict[str, Any] | None
     amount: Amount
     plans: list[KeptPlan] = field(default_factory=list)
+    #: What it found in the film that is looked at, if it is stored and is spans of frames.
+    found: Found | None = None
 
 
 @router.get("/algorithms")
@@ -72,14 +75,9 @@ async def get_algorithms(request: Request, service: TheService, caller: Viewer) 
 async def get_algorithm(
     request: Request, service: TheService, caller: Viewer, algorithm: str, film: str = ""
 ) -> Response:
-    """The versions of an algorithm, side by side."""
-    values = await service.run(lambda: _versions(service, algorithm))
-    records = await service.run(service.amber.assets)
-    return page(
-        request,
-        "algorithm.html",
-        {"title": algorithm, "name": algorithm, "films": records, "film": film, **values},
-    )
+    """The versions of an algorithm, side by side; for a film, with what each found in it."""
+    values = await service.run(lambda: _versions(service, algorithm, film))
+    return page(request, "algorithm.html", {"title": algorithm, "name": algorithm, **values})
 
 
 @router.post("/algorithms/{algorithm}/versions/{version}/invalidate")
@@ -212,7 +210,7 @@ def drawing(document: dict[str, Any], states: dict[str, dict[str, int]], values:
     return Drawing(boxes, edges, width, max(1, most) * DOWN - (DOWN - BOX_HEIGHT))
 
 
-def _versions(service: Service, algorithm: str) -> dict[str, Any]:
+def _versions(service: Service, algorithm: str, film: str) -> dict[str, Any]:
     """The versions of an algorithm, the default one first, then those that are only stored."""
     registry, there = service.amber.registry, amounts(service)
     registered = registry.versions(algorithm) if algorithm in registry.names() else ()
@@ -220,6 +218,8 @@ def _versions(service: Service, algorithm: str) -> dict[str, Any]:
     if not registered and not stored:
         registry.get(algorithm)  # says which there are
     plans = [one for one in service.amber.store.catalog.plans() if one.action == "invalidate"]
+    record = named_asset(service, film) if film else None
+    spans = compared(service.amber.engine, algorithm, service.amber.features(record.asset)) if record else {}
     found = []
     for version in [*reversed(registered), *sorted(stored)]:
         document = None
@@ -229,10 +229,10 @@ def _versions(service: Service, algorithm: str) -> dict[str, Any]:
             plan for plan in plans if (algorithm, version) in {(d.algorithm, d.version) for d in plan.doomed}
         ]
         amount = there.get((algorithm, version), Amount())
-        found.append(Version(version, document, amount, theirs[::-1]))
+        found.append(Version(version, document, amount, theirs[::-1], spans.get(version)))
     edges = graph_document(registry)["edges"]
     users = sorted({edge["consumer"] for edge in edges if edge["producer"] == algorithm})
-    return {"versions": found, "users": users}
+    return {"versions": found, "users": users, "films": service.amber.assets(), "record": record}
 
 
 def _titles(service: Service, plan: KeptPlan) -> list[tuple[str, str]]:

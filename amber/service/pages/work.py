@@ -57,11 +57,21 @@ async def post_cancel(request: Request, service: TheService, caller: Admin, form
     return seen_other("/jobs")
 
 
+@router.get("/jobs/backfills/plan")
+async def get_forecast(
+    request: Request, service: TheService, caller: Editor, algorithm: str, label: str = "", value: str = ""
+) -> Response:
+    """What a backfill would do and cost; nothing begins before somebody says so there."""
+    wish = _wish(algorithm, label, value)
+    forecast = await service.run(lambda: service.amber.backfills.plan(wish))
+    values = {"wish": wish, "label": label, "value": value, "forecast": forecast}
+    return page(request, "backfill.html", {"title": f"Backfill of {algorithm}", **values})
+
+
 @router.post("/jobs/backfills")
 async def post_backfill(request: Request, service: TheService, caller: Editor, form: TheForm) -> Response:
     """Begins a backfill over all films, or those with a label."""
-    label, value = form.get("label"), form.get("value")
-    wish = Wish(form.get("algorithm"), where={label: value} if label else {})
+    wish = _wish(form.get("algorithm"), form.get("label"), form.get("value"))
     canary = form.number("canary") if form.get("canary") else 0
     await service.run(lambda: service.amber.backfills.start(wish, canary=canary, who=who_of(caller)))
     return seen_other("/jobs#backfills")
@@ -78,6 +88,11 @@ async def post_move(
         raise UsageError(f"a backfill can {', '.join(moves)}; found {action[:50]!r}")
     await service.run(lambda: moves[action](backfill))
     return seen_other("/jobs#backfills")
+
+
+def _wish(algorithm: str, label: str, value: str) -> Wish:
+    """A feature of all films, or of those with a label."""
+    return Wish(algorithm, where={label: value} if label else {})
 
 
 def _values(service: Service) -> dict[str, Any]:
