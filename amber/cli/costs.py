@@ -59,8 +59,10 @@ def costs(
             size(one.bytes_read),
             one.hits,
             f"{one.saved_seconds:.1f}",
+            size(one.saved_bytes),
         ]
         for one in found
     ]
-    print_table([*headers, "found", "saved s"], rows)
-    say(f"{document['seconds']:.1f} s spent, {document['saved_seconds']:.1f} s saved")
+    print_table([*headers, "found", "saved s", "saved"], rows)
+    saved = size(sum(one.saved_bytes for one in found))
+    say(f"{document['seconds']:.1f} s spent; {document['saved_seconds']:.1f} s and {saved} of values saved")

@@ -114,7 +114,7 @@ class Engine:
             try:
                 feature = self._feature(closure, trace)
                 whose = requester.name if requester is not None else self._person
-                self.savings.note(trace.algorithm, trace.version, whose, trace.seconds)
+                self.savings.note(trace, whose)
                 return feature
             except (BlobMissingError, BlobCorruptError):
                 lost = trace.value.sha256

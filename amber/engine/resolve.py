@@ -184,8 +184,7 @@ class Run:
             self.made.append(outcome)
         saved = outcome.trace if outcome.how in ("hit", "linked") else None
         if outcome.how != "computed":
-            found = outcome.trace
-            self._shop.savings.note(found.algorithm, found.version, self._name, found.seconds)
+            self._shop.savings.note(outcome.trace, self._name)
         self._listener(
             StepEvent(
                 outcome.step,

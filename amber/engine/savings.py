@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from amber.store.accounts import Account, AccountCatalog
+from amber.store.protocol import Trace
 
 #: A process that goes on writes its sums down no more often.
 WRITE_SECONDS = 5.0
@@ -30,16 +31,16 @@ class Savings:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._sums: dict[tuple[str, str, str], tuple[int, float]] = {}
+        self._sums: dict[tuple[str, str, str], tuple[int, float, int]] = {}
         self._lock = threading.Lock()
         self._written_at = time.monotonic()
 
-    def note(self, algorithm: str, version: str, requester: str, seconds: float) -> None:
-        """Count a stored feature that was found, and what it took once."""
-        key = (algorithm, version, requester)
+    def note(self, found: Trace, requester: str) -> None:
+        """Count a stored feature that was found, what it took once, and how large its value is."""
+        key = (found.algorithm, found.version, requester)
         with self._lock:
-            hits, saved = self._sums.get(key, (0, 0.0))
-            self._sums[key] = (hits + 1, saved + seconds)
+            hits, seconds, size_bytes = self._sums.get(key, (0, 0.0, 0))
+            self._sums[key] = (hits + 1, seconds + found.seconds, size_bytes + found.value.size_bytes)
             is_due = time.monotonic() - self._written_at > WRITE_SECONDS
         if is_due:
             self.write()
@@ -51,7 +52,7 @@ class Savings:
             self._written_at = time.monotonic()
         if not sums:
             return
-        lines = [json.dumps([*key, hits, saved]) + "\n" for key, (hits, saved) in sums.items()]
+        lines = [json.dumps([*key, *saved]) + "\n" for key, saved in sums.items()]
         try:
             while not self._append("".join(lines).encode()):
                 continue
@@ -93,8 +94,15 @@ class Savings:
         found: dict[tuple[str, str, str], Account] = {}
         for line in lines:
             try:
-                algorithm, version, requester, hits, saved = json.loads(line)
-                one = Account(algorithm, version, requester, hits=int(hits), saved_seconds=float(saved))
+                algorithm, version, requester, hits, seconds, *more = json.loads(line)
+                one = Account(
+                    algorithm,
+                    version,
+                    requester,
+                    hits=int(hits),
+                    saved_seconds=float(seconds),
+                    saved_bytes=int(more[0]) if more else 0,  # an earlier release wrote none
+                )
             except (ValueError, TypeError):
                 continue  # cut off by a loss of power
             key = (algorithm, version, requester)
@@ -109,5 +117,6 @@ def costs_document(accounts: Sequence[Account]) -> dict[str, object]:
     return {
         "seconds": sum(one.seconds for one in accounts),
         "saved_seconds": sum(one.saved_seconds for one in accounts),
+        "saved_bytes": sum(one.saved_bytes for one in accounts),
         "rows": [asdict(one) for one in accounts],
     }

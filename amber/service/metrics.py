@@ -123,7 +123,7 @@ def _hit_counters(algorithm: str) -> tuple[Counter, Counter, Counter]:
 
 def count_hit(service: Service, trace: Trace, caller: Caller) -> None:
     """Count a feature that was answered as it is stored, and what that saved whoever asked."""
-    service.amber.engine.savings.note(trace.algorithm, trace.version, caller.name, trace.seconds)
+    service.amber.engine.savings.note(trace, caller.name)
     hits, seconds, size_bytes = _hit_counters(trace.algorithm)
     hits.inc()
     seconds.inc(trace.seconds)

@@ -312,9 +312,10 @@ class Account(BaseModel):
     cpu_seconds: float
     bytes_read: int
     peak_memory_bytes: int
-    #: How often a stored feature was found, and the wall seconds that these took once.
+    #: How often a stored feature was found, the wall seconds that these took once, and the bytes of their values.
     hits: int
     saved_seconds: float
+    saved_bytes: int
 
 
 class Costs(BaseModel):
@@ -322,6 +323,7 @@ class Costs(BaseModel):
 
     seconds: float
     saved_seconds: float
+    saved_bytes: int
     rows: list[Account]
 
 

@@ -28,6 +28,8 @@ class Account:
     #: How often a stored feature was found, and the wall seconds that these took once, without what is below them.
     hits: int = 0
     saved_seconds: float = 0.0
+    #: Bytes of their values, which nobody had to make again.
+    saved_bytes: int = 0
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -47,6 +49,7 @@ class Account:
             max(self.peak_memory_bytes, other.peak_memory_bytes),
             self.hits + other.hits,
             self.saved_seconds + other.saved_seconds,
+            self.saved_bytes + other.saved_bytes,
         )
 
 

@@ -386,11 +386,11 @@ CREATE TABLE spending (
   bytes_read BIGINT NOT NULL,
   peak_memory_bytes BIGINT NOT NULL,
   hits BIGINT NOT NULL,
-  saved_seconds FLOAT NOT NULL,
+  saved_seconds FLOAT NOT NULL, saved_bytes BIGINT DEFAULT 0 NOT NULL,
   CONSTRAINT pk_spending PRIMARY KEY (algorithm, version, requester, machine)
 )
 WITHOUT ROWID;
-INSERT INTO alembic_version VALUES ('0008');
+INSERT INTO alembic_version VALUES ('0009');
 INSERT INTO epoch VALUES (1, 0);
 INSERT INTO sequence VALUES ('fence', 0);
 INSERT INTO sequence VALUES ('invalidation', 0);

@@ -3,7 +3,7 @@
 from amber.errors import SchemaError
 
 #: The latest revision in `migrations/`.
-REVISION = "0008"
+REVISION = "0009"
 
 
 def check_revision(found: str | None, where: str, oldest_code: str | None = None) -> None:

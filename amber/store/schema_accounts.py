@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Float, Table, Text
+from sqlalchemy import Column, Float, Table, Text, text
 from sqlalchemy.types import BigInteger
 
 from amber.store.schema_types import metadata
@@ -35,6 +35,13 @@ spending = Table(
         comment="The kind of machine that computed; empty for what was found, and where that is not known.",
     ),
     *_sums(),
+    Column(
+        "saved_bytes",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="Bytes of the values that were found, each time that they were.",
+    ),
     comment="What was spent and saved.",
     sqlite_with_rowid=False,
 )

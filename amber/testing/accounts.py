@@ -34,11 +34,11 @@ class AccountTests(CatalogTests):
         ]
 
     def test_savings_are_added_and_the_most_memory_is_kept(self, catalog: Catalog) -> None:
-        one = Account("shots", "1", "ann", hits=2, saved_seconds=3.0, peak_memory_bytes=10)
+        one = Account("shots", "1", "ann", hits=2, saved_seconds=3.0, saved_bytes=900, peak_memory_bytes=10)
         other = replace(one, requester="bob")
         catalog.add_accounts([one, other])
-        catalog.add_accounts([replace(one, hits=1, saved_seconds=0.5, peak_memory_bytes=7)])
-        assert catalog.accounts() == [replace(one, hits=3, saved_seconds=3.5), other]
+        catalog.add_accounts([replace(one, hits=1, saved_seconds=0.5, saved_bytes=100, peak_memory_bytes=7)])
+        assert catalog.accounts() == [replace(one, hits=3, saved_seconds=3.5, saved_bytes=1000), other]
 
     def test_a_batch_counts_once(self, catalog: Catalog) -> None:
         one = Account("shots", "1", "ann", hits=1, saved_seconds=0.25)

@@ -20,6 +20,8 @@ from amber.registry import Registry
 from amber.store.accounts import Account
 from amber.store.memory import MemoryCatalog
 from amber.store.open import open_store
+from amber.store.protocol import Trace
+from amber.testing.rows import feature
 
 FILM = "a" * 64
 
@@ -67,30 +69,38 @@ def test_spent_and_saved_are_told_by_algorithm_version_and_requester(tmp_path: P
     }
     assert sums["twice", "ann", here].seconds == made.trace.seconds
     assert abs(sums["twice", "bob", ""].saved_seconds - 3 * made.trace.seconds) < 1e-9
+    assert sums["twice", "bob", ""].saved_bytes == 3 * made.trace.value.size_bytes
     assert sums["twice", "ann", here].peak_memory_bytes > 10_000_000
+
+
+def found(algorithm: str, seconds: float, size_bytes: int) -> Trace:
+    """A stored feature, as it is found."""
+    return feature("found", algorithm=algorithm, seconds=seconds, value_size=size_bytes).trace
 
 
 def test_several_processes_add_up_and_nothing_counts_twice(tmp_path: Path) -> None:
     one, other = Savings(tmp_path / "savings"), Savings(tmp_path / "savings")
-    one.note("shots", "1", "ann", 2.0)
-    other.note("shots", "1", "ann", 3.0)
-    other.note("motion", "1", "ann", 1.0)
+    one.note(found("shots", 2.0, 100), "ann")
+    other.note(found("shots", 3.0, 10), "ann")
+    other.note(found("motion", 1.0, 1), "ann")
     one.write()
     catalog = MemoryCatalog()
     other.settle(catalog)
     one.settle(catalog)
     assert catalog.accounts() == [
-        Account("motion", "1", "ann", hits=1, saved_seconds=1.0),
-        Account("shots", "1", "ann", hits=2, saved_seconds=5.0),
+        Account("motion", "1", "ann", hits=1, saved_seconds=1.0, saved_bytes=1),
+        Account("shots", "1", "ann", hits=2, saved_seconds=5.0, saved_bytes=110),
     ]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "savings").write_text('["shots", "1", "ann", 2, 1.5]\n["shots", "1", "an')
+def test_a_line_that_was_cut_off_is_passed_over_and_one_of_an_earlier_release_counts(tmp_path: Path) -> None:
+    (tmp_path / "savings").write_text(
+        '["shots", "1", "ann", 2, 1.5]\n["shots", "1", "ann", 1, 0.5, 30]\n["shots", "1", "an'
+    )
     catalog = MemoryCatalog()
     Savings(tmp_path / "savings").settle(catalog)
-    assert catalog.accounts() == [Account("shots", "1", "ann", hits=2, saved_seconds=1.5)]
+    assert catalog.accounts() == [Account("shots", "1", "ann", hits=3, saved_seconds=2.0, saved_bytes=30)]
 
 
 @pytest.mark.parametrize("moment", ["before it is stored", "after it is stored"])
@@ -104,6 +114,7 @@ import os
 from pathlib import Path
 from amber.engine.savings import Savings
 from amber.store.open import open_store
+from tests.engine.test_savings import found
 store = open_store(Path({str(home)!r}))
 add = store.catalog.add_accounts
 def dying(accounts, *, batch=""):
@@ -112,7 +123,7 @@ def dying(accounts, *, batch=""):
     os.kill(os.getpid(), 9)
 store.catalog.add_accounts = dying
 one = Savings(Path({str(path)!r}))
-one.note("shots", "1", "ann", 2.0)
+one.note(found("shots", 2.0, 5), "ann")
 one.settle(store.catalog)
 """
     died = subprocess.run([sys.executable, "-c", script], timeout=60)
@@ -120,7 +131,9 @@ one.settle(store.catalog)
     with closing(open_store(home)) as store:
         for _ in range(2):
             Savings(path).settle(store.catalog)
-            assert store.catalog.accounts() == [Account("shots", "1", "ann", hits=1, saved_seconds=2.0)]
+            assert store.catalog.accounts() == [
+                Account("shots", "1", "ann", hits=1, saved_seconds=2.0, saved_bytes=5)
+            ]
     assert [left.name for left in tmp_path.iterdir()] == ["home"]
 
 
@@ -130,11 +143,13 @@ def test_who_wrote_while_the_file_was_taken_is_counted(tmp_path: Path) -> None:
 
     def note_and_settle(one: Savings) -> None:
         for _ in range(50):
-            one.note("shots", "1", "ann", 1.0)
+            one.note(found("shots", 1.0, 7), "ann")
             one.write()
             one.settle(catalog)
 
     with ThreadPoolExecutor(len(savings)) as pool:
         list(pool.map(note_and_settle, savings))
-    assert catalog.accounts() == [Account("shots", "1", "ann", hits=200, saved_seconds=200.0)]
+    assert catalog.accounts() == [
+        Account("shots", "1", "ann", hits=200, saved_seconds=200.0, saved_bytes=1400)
+    ]
     assert list(tmp_path.iterdir()) == []

@@ -113,6 +113,7 @@ def _values(service: Service) -> dict[str, Any]:
         "accounts": accounts,
         "spent": sum(one.seconds for one in accounts),
         "saved": sum(one.saved_seconds for one in accounts),
+        "saved_bytes": sum(one.saved_bytes for one in accounts),
         "hits": sum(one.hits for one in accounts),
         "computed": sum(one.computed for one in accounts),
         "stored_bytes": sum(usage.size_bytes for usage in amber.store.catalog.usage()),

@@ -60,7 +60,7 @@ def _adding(dialect_name: str) -> Executable:
         sqlite.insert(spending) if dialect_name == "sqlite" else postgresql.insert(spending)
     ).inline()
     new, old = statement.excluded, spending.c
-    sums = ("computed", "seconds", "cpu_seconds", "bytes_read", "hits", "saved_seconds")
+    sums = ("computed", "seconds", "cpu_seconds", "bytes_read", "hits", "saved_seconds", "saved_bytes")
     changed = {name: old[name] + new[name] for name in sums}
     most = case(
         (new.peak_memory_bytes > old.peak_memory_bytes, new.peak_memory_bytes), else_=old.peak_memory_bytes
