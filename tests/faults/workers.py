@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +54,7 @@ class _Office:
 
     def say(self, *words: object) -> None:
         with self._lock:
-            self._channel.send(words)
+            self._channel.send((time.monotonic_ns(), words))
 
     def gate(self, number: int) -> threading.Event:
         with self._lock:
@@ -163,19 +164,27 @@ class Crew:
 
     def __init__(self, home: Path, database_url: str) -> None:
         self.workers = [Worker(home, database_url, f"machine {number % 2}") for number in range(4)]
+        #: What was said and not heard yet: when, by whom, what.
+        self._said: list[tuple[int, Worker, tuple[Any, ...]]] = []
         for _ in self.workers:
             assert self.hear()[1:] == ("ready",)
 
     def hear(self) -> tuple[Any, ...]:
-        """The next thing that a worker says: who, and what."""
-        ready = wait([worker.channel for worker in self.workers], PATIENCE_SECONDS)
-        assert ready, "nobody says anything"
-        [worker] = [worker for worker in self.workers if worker.channel is ready[0]]
-        return (worker, *worker.channel.recv())
+        """What a worker says: who, and what; of what several said, what was said first."""
+        ready = wait([worker.channel for worker in self.workers], 0.0 if self._said else PATIENCE_SECONDS)
+        for worker in self.workers:
+            if worker.channel in ready:
+                said_at, words = worker.channel.recv()
+                self._said.append((said_at, worker, words))
+        assert self._said, "nobody says anything"
+        first = min(self._said, key=lambda one: one[0])
+        self._said.remove(first)
+        return (first[1], *first[2])
 
     def replace(self, worker: Worker) -> None:
         """Kill a worker and put another one in its place."""
         worker.kill()
+        self._said = [one for one in self._said if one[1] is not worker]
         self.workers[self.workers.index(worker)] = worker.successor()
 
 
