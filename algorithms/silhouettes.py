@@ -36,7 +36,7 @@ class Silhouettes:
 
 
 @algorithm(
-    version="1",
+    version="2",
     cpus=2,
     gpus=1,
     gpus_when={"model": "mask_rcnn"},
@@ -54,7 +54,7 @@ def silhouettes(
 ) -> Silhouettes:
     """Mark each person in the middle frame of each shot, on the scan proxy without black bars.
 
-    By default a small network marks the person in each box of `people`, made 12 % larger on each side.
+    By default a small network marks the person in each box of `people`, made a fifth larger on each side.
     That network alone takes a cat for a person, which the boxes do not.
 
     Args:

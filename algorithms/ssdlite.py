@@ -180,8 +180,10 @@ def decode(offsets: Float64[np.ndarray, "box 4"], anchors: Boxes) -> Boxes:
     return np.concatenate([middle - half, middle + half], axis=1)
 
 
-def suppress(boxes: Boxes, scores: Float64[np.ndarray, " box"]) -> Int64[np.ndarray, " kept"]:
-    """The boxes that are of a person of their own, the surest first: none shares most of its area with a surer one."""
+def suppress(
+    boxes: Boxes, scores: Float64[np.ndarray, " box"], same: float = _SAME
+) -> Int64[np.ndarray, " kept"]:
+    """The boxes that are of something of their own, the surest first: none shares more than `same` with a surer one."""
     waiting = np.lexsort((np.arange(len(scores)), -scores))
     kept = []
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -191,5 +193,5 @@ def suppress(boxes: Boxes, scores: Float64[np.ndarray, " box"]) -> Int64[np.ndar
         height = np.minimum(boxes[best, 2], boxes[rest, 2]) - np.maximum(boxes[best, 0], boxes[rest, 0])
         width = np.minimum(boxes[best, 3], boxes[rest, 3]) - np.maximum(boxes[best, 1], boxes[rest, 1])
         shared = np.clip(height, 0, None) * np.clip(width, 0, None)
-        waiting = rest[shared <= _SAME * (area[best] + area[rest] - shared)]
+        waiting = rest[shared <= same * (area[best] + area[rest] - shared)]
     return np.array(kept, dtype=np.int64)

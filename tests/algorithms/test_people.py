@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from algorithms import ALGORITHMS
+from algorithms.faces import FaceDetector, with_faces
 from algorithms.people import People, people
 from algorithms.people_groups import people_groups
 from algorithms.ssdlite import SsdLite, suppress
@@ -16,10 +17,13 @@ from amber.registry import Registry
 from amber.weights import Weights, open_weights
 from tests.algorithms.features import embeddings_of, shots_of, unit
 from tests.algorithms.films import source_of, standard_of
+from tests.algorithms.people_film import clip
 from tests.algorithms.pictures import film, scene
+from tests.algorithms.references import faces as face_reference
 from tests.algorithms.references import ssdlite as reference
 
 REFERENCE = Path(__file__).parent / "references/ssdlite.json"
+FACES = Path(__file__).parent / "references/faces.json"
 FUDAN = Path(__file__).parents[2] / "../shared/media/truth/FudanPed00054.png"
 
 
@@ -41,6 +45,51 @@ def test_the_network_gives_what_tensorflow_makes_of_its_graph(network: SsdLite) 
     assert best[:5] == pytest.approx(expected["best"], abs=1e-3)
 
 
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> FaceDetector:
+    opened = open_weights(Weights("face-full-range"), FaceDetector, tmp_path_factory.mktemp("weights"))
+    assert isinstance(opened, FaceDetector)
+    return opened
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_faces_are_those_that_mediapipe_finds(faces: FaceDetector, number: int) -> None:
+    expected = json.loads(FACES.read_text())[number]
+    name, frame = face_reference.FRAMES[number]
+    boxes, scores = faces.faces(face_reference.square(clip(name), frame), face_reference.MIN_SCORE)
+    assert scores == pytest.approx(expected["scores"], abs=1e-4)
+    assert boxes == pytest.approx(
+        np.array(expected["boxes"]), abs=0.01
+    )  # it takes the mean of those of one face
+
+
+def test_a_face_is_found_where_it_is_in_a_picture_of_any_shape(faces: FaceDetector) -> None:
+    name, frame = face_reference.FRAMES[1]
+    square = face_reference.square(clip(name), frame)
+    (known,), (sure,) = faces.faces(square, 0.6)
+    for before, after in ((300, 0), (0, 100)):
+        wide = np.pad(square, ((0, 0), (before, after), (0, 0)), mode="edge")
+        (box,), (score,) = faces.faces(wide, 0.6)
+        across = (known[[1, 3]] * 192 + before) / wide.shape[1]
+        assert box == pytest.approx([known[0], across[0], known[2], across[1]], abs=0.03)
+        assert score == pytest.approx(sure, abs=0.1)
+
+
+def test_a_face_in_a_box_makes_it_surer_and_any_other_has_a_person_of_its_own() -> None:
+    figures = (np.array([[0.1, 0.1, 0.9, 0.3], [0.1, 0.0, 0.9, 0.4]]), np.array([0.45, 0.4]))
+    found = (
+        np.array([[0.15, 0.15, 0.25, 0.25], [0.4, 0.7, 0.5, 0.8], [0.4, 0.3, 0.5, 0.38]]),
+        np.array([0.8, 0.7, 0.3]),
+    )
+    boxes, scores = with_faces(figures, found)
+    assert scores.tolist() == [0.8, 0.7, 0.4]
+    assert boxes == pytest.approx(np.array([figures[0][0], [0.35, 0.6, 0.8, 0.9], figures[0][1]]))
+    none = (np.zeros((0, 4)), np.zeros(0))
+    boxes, scores = with_faces(none, (np.array([[-0.1, 0.3, 1.1, 0.8]]), np.array([0.9])))
+    assert boxes.tolist() == [[0, 0, 1, 1]] and scores.tolist() == [0.9]
+    assert [part.shape for part in with_faces(none, none)] == [(0, 4), (0,)]
+
+
 def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
     (tmp_path / "graph.pb").write_bytes(b"\x0a\xff\xff\xff\xff\x0fno graph")
     with pytest.raises(ValueError, match=r"graph\.pb' is no TensorFlow graph"):
@@ -54,7 +103,9 @@ def test_of_boxes_of_one_person_the_surest_is_kept() -> None:
 
 
 @pytest.mark.skipif(not FUDAN.exists(), reason="../shared/media/truth/FudanPed00054.png is not here")
-def test_the_people_of_a_street_are_found_and_none_in_patterns(network: SsdLite, tmp_path: Path) -> None:
+def test_the_people_of_a_street_are_found_and_none_in_patterns(
+    network: SsdLite, faces: FaceDetector, tmp_path: Path
+) -> None:
     from PIL import Image
 
     street = np.asarray(Image.open(FUDAN).convert("RGB"))[:498, :532]
@@ -62,7 +113,7 @@ def test_the_people_of_a_street_are_found_and_none_in_patterns(network: SsdLite,
     made = standard_of(
         source_of(film([*pattern, *[street] * 12], tmp_path / "film.mp4")), tmp_path / "standard"
     )
-    found = people(made, shots_of(2, length=12), network)
+    found = people(made, shots_of(2, length=12), network, faces)
     assert set(found.shot.tolist()) == {1} and set(found.frame.tolist()) == {18}
     sure = found.score >= 0.5
     assert 3 <= sure.sum() <= 4  # the fourth is far away, and not in the truth
@@ -96,9 +147,11 @@ def test_the_filter_can_be_bound_in_place_of_the_groups() -> None:
     assert "people" not in Registry(ALGORITHMS).closure("match_pairs").nodes
 
 
-def test_a_film_without_shots_has_no_people(network: SsdLite, tmp_path: Path) -> None:
+def test_a_film_without_shots_has_no_people(network: SsdLite, faces: FaceDetector, tmp_path: Path) -> None:
     made = standard_of(source_of(film(scene(1, 3), tmp_path / "film.mp4")), tmp_path / "standard")
-    found = people(made, shots_of(0), network)
+    found = people(made, shots_of(0), network, faces)
     assert found.shot.shape == found.left.shape == (0,) and found.score.dtype == np.float32
     with pytest.raises(SettingError, match=r"min_score.*above 0"):
-        people(made, shots_of(0), network, min_score=0.0)
+        people(made, shots_of(0), network, faces, min_score=0.0)
+    with pytest.raises(SettingError, match=r"min_face_score.*at most 1; found 1.5"):
+        people(made, shots_of(0), network, faces, min_face_score=1.5)

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from jaxtyping import Bool, UInt8
 
 from algorithms import ALGORITHMS
+from algorithms.faces import FaceDetector
 from algorithms.mask_grid import COLUMNS, ROWS, on_grid, packed, unpacked
 from algorithms.people import People, people
 from algorithms.person_masks import Selfie
+from algorithms.shots import shots as found_shots
 from algorithms.silhouettes import silhouettes
 from algorithms.ssdlite import SsdLite
 from amber.errors import SettingError
@@ -19,6 +21,7 @@ from amber.registry import Registry
 from amber.weights import KNOWN_WEIGHTS, Weights, open_weights
 from tests.algorithms.features import shots_of
 from tests.algorithms.films import source_of, standard_of
+from tests.algorithms.people_film import SHOTS, known_mask, people_film
 from tests.algorithms.pictures import film, scene
 
 TRUTH = Path(__file__).parents[2] / "../shared/media/truth"
@@ -39,6 +42,13 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> SsdLite:
     return opened
 
 
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> FaceDetector:
+    opened = open_weights(Weights("face-full-range"), FaceDetector, tmp_path_factory.mktemp("weights"))
+    assert isinstance(opened, FaceDetector)
+    return opened
+
+
 def _iou(a: np.ndarray, b: np.ndarray) -> float:
     return float((a & b).sum() / (a | b).sum())
 
@@ -53,7 +63,7 @@ def _boxes(found: People, shot: int, height: int, width: int) -> Bool[np.ndarray
 
 @pytest.mark.skipif(not FUDAN.exists(), reason="../shared/media/truth/FudanPed00054.png is not here")
 def test_known_people_are_masked_better_than_by_their_boxes(
-    selfie: Selfie, detector: SsdLite, tmp_path: Path
+    selfie: Selfie, detector: SsdLite, faces: FaceDetector, tmp_path: Path
 ) -> None:
     from PIL import Image
 
@@ -64,7 +74,7 @@ def test_known_people_are_masked_better_than_by_their_boxes(
         source_of(film([*pattern, *[street] * 12], tmp_path / "film.mp4")), tmp_path / "standard"
     )
     shots = shots_of(2, length=12)
-    found_people = people(made, shots, detector)
+    found_people = people(made, shots, detector, faces)
     found = silhouettes(made, shots, found_people, selfie, None)
 
     masks = unpacked(found.bits)
@@ -83,6 +93,25 @@ def test_known_people_are_masked_better_than_by_their_boxes(
         assert max(_iou(mask, person) for mask in masks[found.person >= 0]) >= 0.7
     assert (union[0] == masks[found.person >= 0].any(axis=0)).all()
     assert found.cells.tolist() == masks.sum(axis=(1, 2)).tolist()
+
+
+def test_people_of_a_film_are_masked_where_they_are_and_nobody_else_is(
+    selfie: Selfie, detector: SsdLite, faces: FaceDetector, tmp_path: Path
+) -> None:
+    made = standard_of(source_of(people_film(tmp_path / "film.mp4")), tmp_path / "standard")
+    shots = found_shots(made)
+    assert len(shots.start) == len(SHOTS)
+    found = silhouettes(made, shots, people(made, shots, detector, faces), selfie, None)
+    union = dict(
+        zip(found.shot[found.person == -1].tolist(), unpacked(found.bits[found.person == -1]), strict=True)
+    )
+    assert sorted(union) == [number for number, shot in enumerate(SHOTS) if shot.person]
+    for number, mask in union.items():
+        person = SHOTS[number].person
+        assert person is not None
+        overlap = _iou(mask, on_grid(known_mask(person).astype(np.float32)))
+        print(f"shot {number}: IoU {overlap:.3f}")
+        assert overlap >= 0.7
 
 
 def _people(*boxes: tuple[int, tuple[float, float, float, float], float]) -> People:

@@ -99,7 +99,7 @@ def test_an_unknown_name_without_a_digest_is_refused_and_told_what_to_do() -> No
         Weights("b7").sha256  # noqa: B018
     assert str(caught.value) == (
         "weights 'b7' have no digest; declare its 64 hex digits with Weights('b7', sha256=…, sources=…) "
-        "(`sha256sum FILE` prints them); known by name: clip-vit-b-32, efficientnet-lite0, imagenet-names, mask-rcnn, minilm-int8, "
+        "(`sha256sum FILE` prints them); known by name: clip-vit-b-32, efficientnet-lite0, face-full-range, imagenet-names, mask-rcnn, minilm-int8, "
         "minilm-vocabulary, pedestrian-ssdlite, raft-large, selfie-segmentation, transnetv2"
     )
 
