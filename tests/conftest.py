@@ -13,7 +13,13 @@ MEMORY = Path("/dev/shm")
 ROOM_BYTES = 4 << 30
 
 #: Fixtures of servers: a file a server.
-pytest_plugins = ("tests.servers.postgres", "tests.servers.ray", "tests.servers.s3", "tests.servers.valkey")
+pytest_plugins = (
+    "tests.servers.commands",
+    "tests.servers.postgres",
+    "tests.servers.ray",
+    "tests.servers.s3",
+    "tests.servers.valkey",
+)
 
 
 def _has_room_in_memory() -> bool:

@@ -54,7 +54,9 @@ def stretch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some seconds of the demo's film, its packets as they are."""
     whole = film(lambda: contextlib.nullcontext(lambda done, total: None))
     cut = tmp_path_factory.mktemp("stretch") / "stretch.mp4"
-    ffmpeg("-ss", str(START), "-i", whole, "-t", str(SECONDS), "-map", "0:v", "-map", "0:a", "-c", "copy", cut)
+    ffmpeg(
+        "-ss", str(START), "-i", whole, "-t", str(SECONDS), "-map", "0:v", "-map", "0:a", "-c", "copy", cut
+    )
     return cut
 
 

@@ -64,9 +64,10 @@ Run = Callable[[list[str], str], subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(desk: Path, quick_commands: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a program on the desk with this on its standard input, and wants it to end well."""
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    places = (str(quick_commands), str(Path(sys.executable).parent), os.environ["PATH"])
+    monkeypatch.setenv("PATH", os.pathsep.join(places))
 
     def run(command: list[str], text: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(command, cwd=desk, input=text, capture_output=True, text=True, timeout=120)
