@@ -21,6 +21,22 @@ pytest_plugins = (
     "tests.servers.valkey",
 )
 
+#: Files whose tests take a minute or more, the longest first. They begin, so that none is left for the end, when others idle.
+LONGEST = (
+    "architecture/test_types.py",
+    "jasper/test_torture.py",
+    "faults/test_lost_files.py",
+    "pages/test_walk.py",
+    "service/test_openapi.py",
+    "docs/test_examples.py",
+    "faults/test_bad_lines.py",
+    "faults/test_races.py",
+    "faults/test_killed.py",
+    "service/test_process.py",
+    "store/test_sql_against_memory.py",
+    "acceptance/test_homogeneity.py",
+)
+
 
 def _has_room_in_memory() -> bool:
     try:
@@ -37,6 +53,27 @@ def _has_room_in_memory() -> bool:
 if "TMPDIR" not in os.environ and _has_room_in_memory():
     os.environ["TMPDIR"] = str(MEMORY)
     tempfile.tempdir = str(MEMORY)  # pytest has asked already
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each process of a parallel run, which has as many tests as the others, begin with its share of the longest files."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes == 1:
+        return
+    root = Path(__file__).parent
+    found: dict[str, list[pytest.Item]] = {name: [] for name in LONGEST}
+    others: list[pytest.Item] = []
+    for item in items:
+        found.get(item.path.relative_to(root).as_posix(), others).append(item)
+    size, begun = len(items) // processes, [*found.values()]
+    items.clear()
+    for number in range(processes):
+        items += [item for file in begun[number::processes] for item in file]
+        room = max(0, size * (number + 1) - len(items))
+        items += others[:room]
+        del others[:room]
+    items += others
 
 
 @pytest.fixture(scope="session", autouse=True)
