@@ -1,18 +1,26 @@
 """EfficientNet-Lite0: its graph, written from its published weights."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
 from algorithms.middle_frames import SIDE, Picture
-from algorithms.onnx_graph import Graph, Network
+from algorithms.onnx_graph import Graph, Network, has_gpu_build
+from algorithms.pinned_threads import side_by_side
 from algorithms.state_dictionary import Arrays, arrays
+from amber.batches import Batches
 
 #: Stages as (blocks, stride of the first block); kernels and widths are those of the weights.
 _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 _BATCH_NORM_EPSILON = 1e-3
+#: Pictures in one call on a GPU; what is not there is filled up with zeros, so every call has one shape.
+_BATCH = 32
+
+Features = Float32[np.ndarray, " 1280"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,8 @@ class EfficientNetLite0:
     """The network from an RGB picture to 1280 pooled features, and from them to ImageNet's 1,000 labels."""
 
     network: Network
+    #: The calls that all steps of this process share on a GPU; None on processors, where each picture has its own.
+    shared: Batches[Picture, Features] | None = None
 
     @classmethod
     def open(cls, path: Path, *, may_use_gpu: bool = False) -> "EfficientNetLite0":
@@ -29,10 +39,27 @@ class EfficientNetLite0:
             KeyError: The file lacks a parameter of the network.
             ValueError: The file is no state dictionary.
         """
-        return cls(Network(onnx_file(path), may_use_gpu=may_use_gpu))
+        if may_use_gpu and has_gpu_build():
+            network = Network(onnx_file(path, _BATCH), may_use_gpu=True)
+            if network.is_on_gpu:
+                return cls.sharing(network, _BATCH)
+        return cls(Network(onnx_file(path)))
 
-    def features(self, picture: Picture) -> Float32[np.ndarray, " 1280"]:
-        """The pooled features of a square RGB picture."""
+    @classmethod
+    def sharing(cls, network: Network, size: int) -> "EfficientNetLite0":
+        """A network that was made for so many pictures, whose calls all steps of this process share."""
+        return cls(network, Batches(partial(_features_of_batch, network, size), size))
+
+    def features(self, pictures: Iterable[Picture]) -> Iterator[Features]:
+        """The pooled features of each square RGB picture, in order.
+
+        Pictures are taken as the network gets to them, so they may come from a decoder.
+        """
+        if self.shared is not None:
+            return self.shared.each(pictures)
+        return side_by_side(self._features, pictures)
+
+    def _features(self, picture: Picture) -> Features:
         (found,) = self.network(_scaled(picture), "features")
         return np.asarray(found[0])
 
@@ -42,12 +69,22 @@ class EfficientNetLite0:
         return np.asarray(found[0])
 
 
+def _features_of_batch(
+    network: Network, size: int, pictures: Sequence[Picture]
+) -> Float32[np.ndarray, "n 1280"]:
+    batch = np.zeros((size, 3, SIDE, SIDE), np.float32)
+    for number, picture in enumerate(pictures):
+        batch[number] = _scaled(picture)[0]
+    (found,) = network(batch, "features")
+    return found[: len(pictures)]
+
+
 def _scaled(picture: Picture) -> Float32[np.ndarray, "1 3 224 224"]:
     return (picture.transpose(2, 0, 1)[None].astype(np.float32, order="C") - 127) / 128
 
 
-def onnx_file(path: Path) -> bytes:
-    """The network with these weights, as an ONNX file; raises as `EfficientNetLite0.open`."""
+def onnx_file(path: Path, batch: int = 1) -> bytes:
+    """The network with these weights, as an ONNX file, for so many pictures a call; raises as `EfficientNetLite0.open`."""
     state, graph = arrays(path), Graph()
     x = _convolution(graph, state, graph.input, "_conv_stem", "_bn0", stride=2)
     number = 0
@@ -60,7 +97,7 @@ def onnx_file(path: Path) -> bytes:
     features = graph.node("ReduceMean", x, axes=[2, 3], keepdims=0)
     layer = [graph.constant(state[f"_fc.{name}"]) for name in ("weight", "bias")]
     chances = graph.node("Softmax", graph.node("Gemm", features, *layer, transB=1))
-    return graph.file((1, 3, SIDE, SIDE), features=features, chances=chances)
+    return graph.file((batch, 3, SIDE, SIDE), features=features, chances=chances)
 
 
 def _block(graph: Graph, state: Arrays, x: str, prefix: str, *, stride: int) -> str:

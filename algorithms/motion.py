@@ -1,7 +1,8 @@
 """How each shot moves: what the camera does, and what moves by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import tee
 from typing import Annotated, Literal
 
 import numpy as np
@@ -91,26 +92,48 @@ def motion(
     """
     if pairs_per_second <= 0:
         raise SettingError(f"setting 'pairs_per_second' of motion must be above 0; found {pairs_per_second}")
-    chosen = raft if raft is not None else Dis()
+    chosen: OpticalFlow = raft if raft is not None else Dis()
     sums = _Sums(len(shots.start))
     with film.scan() as scan:
         rows, columns = film.picture(scan.width, scan.height)
         wanted = _pairs(shots, scan.times.seconds, pairs_per_second)
         ends = {first + gap: (first, shot) for first, gap, shot in wanted}
-        starts = {first for first, _ in ends.values()}
-        held: dict[int, Picture] = {}
         last = max(ends, default=-1) + 1
-        for frame in scan.frames_between(0, last, pixel_format=chosen.pixel_format, progress=report):
-            if frame.index not in ends and frame.index not in starts:
-                continue
-            picture = np.ascontiguousarray(frame.data[rows, columns])
-            if frame.index in ends:
-                first, shot = ends[frame.index]
-                seconds = frame.seconds - float(scan.times.seconds[first])
-                sums.add(shot, _moved(chosen, held.pop(first), picture, seconds))
-            if frame.index in starts:
-                held[frame.index] = picture
+        frames = scan.frames_between(0, last, pixel_format=chosen.pixel_format, progress=report)
+        compared, given = tee(_compared(((one.index, one.data[rows, columns]) for one in frames), ends))
+        flows = chosen.flows((one.first, one.second) for one in given)
+        for one, found in zip(compared, flows, strict=True):
+            seconds = float(scan.times.seconds[one.end]) - float(scan.times.seconds[one.start])
+            sums.add(one.shot, _moved(found, one.first, seconds))
     return sums.means()
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Two frames of a shot that are compared."""
+
+    shot: int
+    start: int
+    end: int
+    first: Picture
+    second: Picture
+
+
+def _compared(
+    pictures: Iterator[tuple[int, Picture]], ends: Mapping[int, tuple[int, int]]
+) -> Iterator[_Compared]:
+    """The pairs to compare, from all pictures by the index of their frame, and from second frame → first frame, shot."""
+    starts = {first for first, _ in ends.values()}
+    held: dict[int, Picture] = {}
+    for index, seen in pictures:
+        if index not in ends and index not in starts:
+            continue
+        picture = np.ascontiguousarray(seen)
+        if index in ends:
+            start, shot = ends[index]
+            yield _Compared(shot, start, index, held.pop(start), picture)
+        if index in starts:
+            held[index] = picture
 
 
 def _pairs(
@@ -162,10 +185,10 @@ class _Sums:
         )
 
 
-def _moved(flow: OpticalFlow, first: Picture, second: Picture, seconds: float) -> _Moved:
-    """How a picture moves into another that is shown so many seconds later."""
+def _moved(flow: Flow, first: Picture, seconds: float) -> _Moved:
+    """How a picture moves into another that is shown so many seconds later, by its flow."""
     height = first.shape[0]
-    moves, is_sure, across = _blocks(flow.between(first, second), first)
+    moves, is_sure, across = _blocks(flow, first)
     points = _points(len(moves), across, _BLOCK / height)
     moves = moves / height
     camera = fit_camera(points, moves, is_sure)

@@ -1,7 +1,8 @@
 """Where people are in a picture, to the pixel: by a small network in each box, or by Mask R-CNN."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from jaxtyping import Float32, UInt8
 
 from algorithms.letterbox import letterboxed
 from algorithms.lite_network import LiteNetwork
+from algorithms.torch_device import torch_device
+from amber.batches import Batches
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -68,15 +71,22 @@ def _grown(low: float, high: float, size: int) -> tuple[int, int]:
     return max(int((low - more) * size), 0), min(int(np.ceil((high + more) * size)), size)
 
 
+#: A picture, and how sure the network has to be of a person in it.
+Wanted = tuple[Picture, float]
 #: The number of people in the labels of the data set that Mask R-CNN was trained on.
 _PERSON = 1
 
 
 @dataclass(frozen=True)
 class MaskRcnn:
-    """Mask R-CNN (He et al., ICCV 2017), with ResNet-50 and a feature pyramid, of torchvision; finds people by itself."""
+    """Mask R-CNN (He et al., ICCV 2017), with ResNet-50 and a feature pyramid, of torchvision; finds people by itself.
+
+    A call has one picture: how many things it sees in one would decide how those of another beside it are computed.
+    """
 
     network: "Module"
+    #: The calls that all steps of this process share on a GPU, so that each reads on meanwhile; None on processors.
+    shared: Batches[Wanted, list[Share]] | None = None
 
     @classmethod
     def open(cls, path: Path) -> "MaskRcnn":
@@ -89,19 +99,36 @@ class MaskRcnn:
         import torch
         from torchvision.models.detection import maskrcnn_resnet50_fpn_v2
 
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch_device()
         network = maskrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None)
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        return cls(network.to(device).eval())
+        network.to(device).eval()
+        return cls(network).sharing() if device == "cuda" else cls(network)
 
-    def masks(self, picture: Picture, min_score: float) -> list[Share]:
-        """Each person of whom the network is sure enough, the surest first."""
-        import torch
+    def sharing(self) -> "MaskRcnn":
+        """The same network, whose calls all steps of this process share."""
+        return MaskRcnn(self.network, Batches(partial(_masks, self.network), 1))
 
-        device = next(self.network.parameters()).device
+    def masks(self, pictures: Iterable[Picture], min_score: float) -> Iterator[list[Share]]:
+        """In each picture, each person of whom the network is sure enough, the surest first.
+
+        Pictures are taken as the network gets to them, so they may come from a decoder.
+        """
+        asked = ((picture, min_score) for picture in pictures)
+        if self.shared is not None:
+            return self.shared.each(asked)
+        return _masks(self.network, asked)
+
+
+def _masks(network: "Module", asked: Iterable[Wanted]) -> Iterator[list[Share]]:
+    """The people in each picture, one call after the other."""
+    import torch
+
+    device = next(network.parameters()).device
+    for picture, min_score in asked:
         with torch.inference_mode():
             seen = torch.from_numpy(np.ascontiguousarray(picture)).to(device).permute(2, 0, 1).float() / 255
-            (found,) = self.network([seen])
+            (found,) = network([seen])
         is_person = ((found["labels"] == _PERSON) & (found["scores"] >= min_score)).cpu().numpy()
         shares = found["masks"][:, 0].float().cpu().numpy()
-        return [np.asarray(share) for share, taken in zip(shares, is_person, strict=True) if taken]
+        yield [np.asarray(share) for share, taken in zip(shares, is_person, strict=True) if taken]

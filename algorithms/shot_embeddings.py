@@ -10,7 +10,6 @@ from jaxtyping import Float32, Int64
 
 from algorithms.efficientnet_lite import EfficientNetLite0
 from algorithms.middle_frames import Picture, middle_frames, middle_pictures
-from algorithms.pinned_threads import side_by_side
 from algorithms.shots import Shots
 from algorithms.standard import Standard
 from amber.algorithm import algorithm, result
@@ -47,11 +46,11 @@ class Encoder:
         return cls(EfficientNetLite0.open(path, may_use_gpu=True))
 
     def encode(self, pictures: Iterable[Picture]) -> Vectors:
-        """The vectors of square RGB pictures, in order; the same whatever pictures stand beside them.
+        """The vectors of square RGB pictures, in order; on processors the same bytes whatever pictures stand beside them.
 
         Pictures are taken as the network gets to them, so they may come from a decoder.
         """
-        features = list(side_by_side(self.network.features, pictures))
+        features = list(self.network.features(pictures))
         return unit_rows(np.stack(features) if features else np.zeros((0, WIDTH), np.float32))
 
 
@@ -68,8 +67,9 @@ def shot_embeddings(
     """Embed the middle frame of each shot.
 
     The frame is read from the scan proxy, without black bars, and squeezed whole to 224 x 224 by averaging areas.
-    Pictures go through the network one by one, each in one thread,
+    On processors pictures go through the network one by one, each in one thread,
     so the same frame has the same bytes in every film, at every place.
+    On a GPU they go in batches of one shape, which films that are embedded at once share.
 
     Source: EfficientNet-Lite0 trained on ImageNet (Tan and Le, ICML 2019), its features before the classifier;
     the middle frame as in Chen, Ziai, Tucker and Xie, *Match Cutting* (WACV 2023).

@@ -1,6 +1,7 @@
 """The outlines of the people in the middle frame of each shot."""
 
 from collections.abc import Iterator
+from itertools import tee
 from typing import Annotated, Literal
 
 import numpy as np
@@ -76,13 +77,14 @@ def silhouettes(
             f"setting 'min_person_score' of silhouettes must be above 0 and at most 1; found {min_person_score}"
         )
     found: list[tuple[int, int, Mask]] = []
-    for shot, picture, boxes in _pictures(film, shots, people, min_person_score, every=mask_rcnn is not None):
-        if mask_rcnn is not None:
-            shares = mask_rcnn.masks(picture, min_person_score)
-        else:
-            assert selfie is not None, "one of the models is opened"
-            shares = selfie.masks(picture, boxes)
-        masks = [on_grid(share) for share in shares]
+    seen, given = tee(_pictures(film, shots, people, min_person_score, every=mask_rcnn is not None))
+    if mask_rcnn is not None:
+        shares = mask_rcnn.masks((picture for _, picture, _ in given), min_person_score)
+    else:
+        assert selfie is not None, "one of the models is opened"
+        shares = (selfie.masks(picture, boxes) for _, picture, boxes in given)
+    for (shot, *_), of_shot in zip(seen, shares, strict=True):
+        masks = [on_grid(share) for share in of_shot]
         together = np.logical_or.reduce([np.zeros((ROWS, COLUMNS), np.bool_), *masks])
         if together.any():
             found += [(shot, number, mask) for number, mask in enumerate([together, *masks], start=-1)]

@@ -1,7 +1,9 @@
 """TransNetV2: the network, the reading of its published weights, and the windows in which it sees a film."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from algorithms.pinned_threads import torch_side_by_side
+from algorithms.torch_device import torch_device
+from amber.batches import Batches
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,14 +21,16 @@ if TYPE_CHECKING:
 WINDOW, HEIGHT, WIDTH = 100, 27, 48
 #: Of a window, the frames from here on for `STEP` frames have enough around them.
 MARGIN, STEP = 25, 50
-#: Windows in one call of the network; the last call is filled up, so every call has one shape.
-_BATCH = {"cpu": 1, "cuda": 16}
+#: Windows in one call of the network on a GPU; what is not there is filled up, so every call has one shape.
+_BATCH = 16
 #: Frames before and after each one to which it is compared.
 _REACH = 50
 _BATCH_NORM_EPSILON = 1e-3
 
 Picture = UInt8[np.ndarray, "27 48 3"]
+Window = UInt8[np.ndarray, "100 27 48 3"]
 Windows = UInt8[np.ndarray, "n 100 27 48 3"]
+Probabilities = Float32[np.ndarray, "100 2"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,8 @@ class TransNet:
     hidden: "tuple[Tensor, Tensor]"
     #: Weight and bias of both heads: middles of transitions, and their parts.
     heads: "tuple[Tensor, Tensor]"
+    #: The calls that all steps of this process share on a GPU; None on processors, where each window has its own.
+    shared: Batches[Window, Probabilities] | None = None
 
     @classmethod
     def open(cls, path: Path) -> "TransNet":
@@ -105,15 +113,12 @@ class TransNet:
         """
         import torch
 
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device == "cuda":
-            torch.backends.cudnn.allow_tf32 = False
-            torch.backends.cudnn.deterministic = True
+        device = torch_device()
         state = torch.load(path, map_location=device, weights_only=True)
         blocks = [
             (_dilated(state, f"SDDCNN.{i}.DDCNN.0"), _dilated(state, f"SDDCNN.{i}.DDCNN.1")) for i in range(3)
         ]
-        return cls(
+        network = cls(
             blocks=tuple(blocks),
             projection=_pair(state, "frame_sim_layer.projection"),
             features=_Likeness(*_pair(state, "frame_sim_layer.fc")),
@@ -124,24 +129,36 @@ class TransNet:
                 torch.cat([state["cls_layer1.bias"], state["cls_layer2.bias"]]),
             ),
         )
+        return network.sharing() if device == "cuda" else network
+
+    def sharing(self, size: int = _BATCH) -> "TransNet":
+        """The same network, whose calls, of so many windows, all steps of this process share."""
+        return replace(self, shared=Batches(partial(self._of_windows, size), size))
 
     def transitions(self, pictures: Iterable[Picture]) -> Transitions:
         """The transitions of a film, of which `pictures` are all frames, in order.
 
         Pictures are taken as the network gets to them, so they may come from a decoder.
         """
+        windows, counts = tee(_windows(pictures))
+        found = self._each(window for window, _ in windows)
         kept: list[Float32[np.ndarray, "frame 2"]] = [np.zeros((0, 2), np.float32)]
-        batches = _batches(_windows(pictures), _BATCH[self.hidden[0].device.type])
-        for middles in torch_side_by_side(self._middles, batches):
-            kept += middles
+        for probable, (_, new) in zip(found, counts, strict=True):
+            kept.append(probable[MARGIN : MARGIN + new])
         both = np.concatenate(kept)
         return Transitions(middle=both[:, 0].copy(), part=both[:, 1].copy())
 
-    def _middles(self, batch: tuple[Windows, list[int]]) -> list[Float32[np.ndarray, "frame 2"]]:
-        """The probabilities of the frames that are new in the middle of each window."""
-        windows, new = batch
-        found = self.probabilities(windows)[: len(new), MARGIN : MARGIN + STEP]
-        return [window[:fresh] for window, fresh in zip(found, new, strict=True)]
+    def _each(self, windows: Iterable[Window]) -> Iterator[Probabilities]:
+        """The probabilities of each window: on a GPU in batches, on processors one by one."""
+        if self.shared is not None:
+            return self.shared.each(windows)
+        return torch_side_by_side(lambda window: self.probabilities(window[None])[0], windows)
+
+    def _of_windows(self, size: int, windows: Sequence[Window]) -> Float32[np.ndarray, "n 100 2"]:
+        """The probabilities of at most so many windows, in a batch of so many that is filled up with black."""
+        batch = np.zeros((size, WINDOW, HEIGHT, WIDTH, 3), np.uint8)
+        batch[: len(windows)] = windows
+        return self.probabilities(batch)[: len(windows)]
 
     def probabilities(self, windows: Windows) -> Float32[np.ndarray, "n 100 2"]:
         """For each frame of each window, the probability of a middle, and of a part, of a transition."""
@@ -183,7 +200,7 @@ def _histograms(seen: "Tensor") -> "Tensor":
     )
 
 
-def _windows(pictures: Iterable[Picture]) -> Iterator[tuple[UInt8[np.ndarray, "100 27 48 3"], int]]:
+def _windows(pictures: Iterable[Picture]) -> Iterator[tuple[Window, int]]:
     """The windows of a film, a step apart, and how many frames of the film are new in the middle of each.
 
     Beyond its ends a film goes on with its first and last picture.
@@ -203,22 +220,6 @@ def _windows(pictures: Iterable[Picture]) -> Iterator[tuple[UInt8[np.ndarray, "1
         filled = waiting + [last] * (WINDOW - len(waiting))
         yield np.stack(filled), new
         waiting = waiting[STEP:]
-
-
-def _batches(
-    windows: Iterable[tuple[UInt8[np.ndarray, "100 27 48 3"], int]], size: int
-) -> Iterator[tuple[Windows, list[int]]]:
-    """So many windows at once, the last batch filled up with black; and how many frames are new in each real one."""
-    batch = np.zeros((size, WINDOW, HEIGHT, WIDTH, 3), np.uint8)
-    new: list[int] = []
-    for window, fresh in windows:
-        batch[len(new)] = window
-        new.append(fresh)
-        if len(new) == size:
-            yield batch, new
-            batch, new = np.zeros_like(batch), []
-    if new:
-        yield batch, new
 
 
 def _dilated(state: "Mapping[str, Tensor]", prefix: str) -> _Dilated:

@@ -1,5 +1,6 @@
 """Words find shots: by what their middle frames are called, or by CLIP."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,17 @@ def test_clip_embeds_as_open_clip_does(small_clip: Clip) -> None:
     assert small_clip.text("a dog") == pytest.approx(words, abs=1e-6)
     assert small_clip.pictures(pictures[4:]).tobytes() == found[4:].tobytes(), "whatever stands beside it"
     assert small_clip.pictures([]).shape == (0, 32)
+
+
+def test_films_that_share_calls_of_clip_get_what_they_get_alone(small_clip: Clip) -> None:
+    pictures = np.random.default_rng(1).integers(0, 256, (11, 224, 224, 3), dtype=np.uint8)
+    shared = small_clip.sharing()
+    films = [pictures[:6], pictures[6:9], pictures[9:]]
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(shared.pictures, films))
+    for film, vectors in zip(films, found, strict=True):
+        assert vectors == pytest.approx(small_clip.pictures(film), abs=1e-5)
+    assert shared.pictures([]).shape == (0, 32)
 
 
 def test_clip_finds_the_shots_nearest_to_a_sentence(small_clip: Clip) -> None:

@@ -47,7 +47,7 @@ def test_the_features_are_those_of_the_package_that_the_weights_were_made_for(we
     with torch.inference_mode():
         expected = reference.eval().extract_features(pictures).mean(dim=(2, 3)).numpy()
     network = EfficientNetLite0.open(weights_file)
-    found = np.stack([network.features(picture) for picture in _noise(3)])
+    found = np.stack(list(network.features(_noise(3))))
     assert found.shape == (3, 1280)
     assert float(np.abs(found - expected).max()) < 1e-4 < float(np.abs(expected).max())
 

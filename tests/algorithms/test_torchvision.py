@@ -68,7 +68,7 @@ class Brighter(nn.Module):
 @pytest.mark.parametrize(("height", "width"), [(128, 136), (70, 90), (129, 200)])
 def test_a_flow_has_the_size_of_its_pictures_whatever_the_network_takes(height: int, width: int) -> None:
     first = np.random.default_rng(0).integers(0, 200, (height, width, 3), dtype=np.uint8)
-    found = Raft(Brighter()).between(first, first + 20)
+    [found] = Raft(Brighter()).flows([(first, first + 20)])
     assert found.shape == (height, width, 2) and found.dtype == np.float32
     assert found[..., 0] == pytest.approx(np.full((height, width), 20.0), abs=1e-3)
     assert not found[..., 1].any()
@@ -91,6 +91,6 @@ class ThreeThings(nn.Module):
 
 @pytest.mark.parametrize(("min_score", "shares"), [(0.5, [0.9]), (0.2, [0.9, 0.7]), (0.99, [])])
 def test_mask_rcnn_tells_people_of_whom_it_is_sure(min_score: float, shares: list[float]) -> None:
-    found = MaskRcnn(ThreeThings()).masks(np.zeros((40, 60, 3), np.uint8), min_score)
+    [found] = MaskRcnn(ThreeThings()).masks([np.zeros((40, 60, 3), np.uint8)], min_score)
     assert [float(share[0, 0]) for share in found] == pytest.approx(shares)
     assert all(share.shape == (40, 60) for share in found)
