@@ -245,7 +245,7 @@ class Engine:
             await self._finish(claim.ready(feature.trace, _made(run), asker=asker))
         else:
             self._withdraw(key, asker)
-        self.store.wakeups.publish(key)
+            self.store.wakeups.publish(key)
         return feature
 
     async def _finish(self, finish: Finish) -> None:
@@ -278,10 +278,13 @@ class Engine:
         Raises:
             AmberError: The feature cannot be had; that is written down. Where the store is away, others shall try.
         """
+        feature: Feature | None = None
         try:
-            return await self._worked(claim, order, listener, gives_way)
+            feature = await self._worked(claim, order, listener, gives_way)
         finally:
-            self.store.wakeups.publish(claim.job.key)
+            if feature is None:  # what is ready was told with all of its set
+                self.store.wakeups.publish(claim.job.key)
+        return feature
 
     async def _worked(
         self, claim: Claim, order: Order, listener: Listener, gives_way: Callable[[], Awaitable[None]]

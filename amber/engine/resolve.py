@@ -304,15 +304,17 @@ class Run:
 
     async def _tried(self, task: Task, key: str, lease: Lease, place: StepPlace) -> Outcome | None:
         """The step, computed under the lease, if the machine has room for it now and nobody was before us."""
+        outcome: Outcome | None = None
         try:
             with self._shop.leases.held(lease):
-                if not place.try_begin(self._requester):
-                    return None
-                return await self._make(task, key, lease, place)
+                if place.try_begin(self._requester):
+                    outcome = await self._make(task, key, lease, place)
         except StaleLeaseError:
             return None  # another worker took over; its result is looked for next
         finally:
-            self._shop.store.wakeups.publish(task.recipe)  # committed, failed or given up
+            if outcome is None:  # failed or given up; what is committed was told with all of its set
+                self._shop.store.wakeups.publish(task.recipe)
+        return outcome
 
     async def _make(self, task: Task, key: str, lease: Lease, place: StepPlace) -> Outcome | None:
         """Compute and commit; None if a value or failure appeared before the lease was taken."""

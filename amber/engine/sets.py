@@ -17,6 +17,7 @@ class Sets:
     def __init__(self, store: Store) -> None:
         self._catalog = store.catalog
         self._blobs = store.blobs
+        self._wakeups = store.wakeups
 
     def linked(self, keys: Sequence[str]) -> list[Trace | None]:
         """The features of resolved keys."""
@@ -48,9 +49,13 @@ class Sets:
         return self._catalog.link_all(links)
 
     def commit(self, commits: Sequence[Commit]) -> list[Trace | AmberError]:
-        """The traces of what is committed."""
-        return self._catalog.commit_all(commits)
+        """The traces of what is committed; whoever waits for one of them is told."""
+        made = self._catalog.commit_all(commits)
+        self._wakeups.publish(*(one.recipe for one in made if isinstance(one, Trace)))
+        return made
 
     def finish(self, finished: Sequence[Finish]) -> list[bool]:
-        """Whether the claims on finished jobs still stood."""
-        return self._catalog.finish_jobs(finished)
+        """Whether the claims on finished jobs still stood; whoever waits for one of these is told."""
+        stood = self._catalog.finish_jobs(finished)
+        self._wakeups.publish(*(one.claim.key for one in finished))
+        return stood

@@ -119,10 +119,12 @@ class PostgresWire:
         self._url = url
         self._database = PostgresConnections(url)
 
-    def send(self, recipe: str) -> None:
+    def send(self, messages: Sequence[str]) -> None:
         """See the protocol."""
         with suppress(StoreUnavailableError):
-            self._database.rows("SELECT pg_notify(?, ?)", (CHANNEL, recipe))
+            self._database.rows(
+                "SELECT pg_notify(?, told) FROM unnest(?::text[]) AS told", (CHANNEL, list(messages))
+            )
 
     def listen(self) -> Generator[str | None]:
         """See the protocol."""

@@ -4,7 +4,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -124,9 +124,16 @@ class RedisWire:
     def __init__(self, link: RedisLink) -> None:
         self._link = link
 
-    def send(self, recipe: str) -> None:
+    def send(self, messages: Sequence[str]) -> None:
         """See the protocol."""
-        self._link.ask(lambda redis: redis.publish(CHANNEL, recipe))
+
+        def told(redis: "Redis") -> None:
+            with redis.pipeline(transaction=False) as pipeline:
+                for message in messages:
+                    pipeline.publish(CHANNEL, message)
+                pipeline.execute()
+
+        self._link.ask(told)
 
     def listen(self) -> Generator[str | None]:
         """See the protocol."""

@@ -2,15 +2,17 @@
 
 import os
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Protocol
 
 #: The longest between two looks at a lease that another worker holds: without news from everywhere, and with it.
 UNTOLD_SECONDS, TOLD_SECONDS = 0.25, 2.0
-#: Where the news goes; a message is a recipe.
+#: Where the news goes; a message is one name or several, each in a line of its own.
 CHANNEL = "amber:wakeups"
+#: Names in one message; PostgreSQL takes messages of less than 8,000 bytes, and most names are digests.
+MOST_TOGETHER = 100
 #: A subscription that hears nothing for so long asks whether it still stands.
 LISTEN_SECONDS = 2.0
 #: After a subscription broke, so long until it is tried again.
@@ -47,14 +49,14 @@ class Waiter:
 
 
 class Wakeups(Protocol):
-    """News of recipes: a worker committed, failed or gave up. Whoever is told looks at the store, as without."""
+    """News of recipes and jobs, by their names: a worker committed, failed or gave up. Whoever is told looks at the store, as without."""
 
     @property
     def longest_seconds(self) -> float:
         """How long a waiter may trust in being told before it looks by itself."""
 
-    def publish(self, recipe: str) -> None:
-        """Tell everybody who waits for a recipe that there is news of it."""
+    def publish(self, *names: str) -> None:
+        """Tell everybody who waits for one of these names that there is news of it; of all of them at once."""
 
     def waiting(self, recipe: str) -> AbstractContextManager[Waiter]:
         """A waiter for a recipe, told of what happens from the moment it is entered."""
@@ -75,11 +77,12 @@ class LocalWakeups:
         """See the protocol: other processes may work on the same store, and are not heard of."""
         return UNTOLD_SECONDS
 
-    def publish(self, recipe: str) -> None:
+    def publish(self, *names: str) -> None:
         """See the protocol."""
         with self._lock:
-            for waiter in self._waiters.get(recipe, ()):
-                waiter.wake()
+            for name in names:
+                for waiter in self._waiters.get(name, ()):
+                    waiter.wake()
 
     @contextmanager
     def waiting(self, recipe: str) -> Iterator[Waiter]:
@@ -106,14 +109,20 @@ class LocalWakeups:
         """See the protocol."""
 
 
+def messages(names: Sequence[str]) -> list[str]:
+    """News of these names, in as few messages as there may be."""
+    parts = range(0, len(names), MOST_TOGETHER)
+    return ["\n".join(names[part : part + MOST_TOGETHER]) for part in parts]
+
+
 class Wire(Protocol):
     """Carries news from process to process."""
 
-    def send(self, recipe: str) -> None:
-        """Tell all processes that listen; lost where that cannot be done."""
+    def send(self, messages: Sequence[str]) -> None:
+        """Tell all processes that listen, by one question to whoever carries it; lost where that cannot be done."""
 
     def listen(self) -> Generator[str | None]:
-        """Recipes as they are told; None when the subscription stands, and again after `LISTEN_SECONDS` without any.
+        """Messages as they are told; None when the subscription stands, and again after `LISTEN_SECONDS` without any.
 
         Ends where the subscription breaks.
         """
@@ -141,10 +150,11 @@ class SharedWakeups:
         listener = self._listener
         return TOLD_SECONDS if listener is not None and listener.is_told else UNTOLD_SECONDS
 
-    def publish(self, recipe: str) -> None:
+    def publish(self, *names: str) -> None:
         """See the protocol."""
-        self._local.publish(recipe)
-        self._wire.send(recipe)
+        self._local.publish(*names)
+        if names:
+            self._wire.send(messages(names))
 
     @contextmanager
     def waiting(self, recipe: str) -> Iterator[Waiter]:
@@ -185,11 +195,11 @@ class _Listener:
             self._over.wait(PAUSE_SECONDS)
 
     def _hear(self, news: Iterator[str | None]) -> None:
-        for recipe in news:
+        for message in news:
             if self._over.is_set():
                 return
-            if recipe is not None:
-                self._local.publish(recipe)
+            if message is not None:
+                self._local.publish(*message.split("\n"))
             elif not self.is_told:
                 self.is_told = True
                 self._local.wake_all()  # what happened before was not heard
@@ -197,5 +207,5 @@ class _Listener:
     def close(self) -> None:
         self._over.set()
         if self.pid == os.getpid():
-            self._wire.send("")  # the thread hears that and sees that it is over
+            self._wire.send([""])  # the thread hears that and sees that it is over
             self._thread.join(LISTEN_SECONDS)

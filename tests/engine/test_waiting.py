@@ -10,10 +10,13 @@ import pytest
 from amber.engine import resolve
 from amber.engine.engine import Engine
 from amber.engine.events import StepEvent
+from amber.engine.sets import Sets
 from amber.errors import AmberError, JobCancelledError
 from amber.registry import Registry
-from amber.store.protocol import Lease, LeaseAsk, Store
+from amber.store.jobs import Ending, Finish
+from amber.store.protocol import Commit, Lease, LeaseAsk, Store, Trace
 from amber.store.wakeups import LocalWakeups
+from amber.testing import rows
 from tests.engine.test_engine import Counting, ask
 
 InThreads = Callable[[list[Callable[[], object]]], list[Any]]
@@ -22,8 +25,20 @@ InThreads = Callable[[list[Callable[[], object]]], list[Any]]
 class LosesAll(LocalWakeups):
     """Never tells anybody anything."""
 
-    def publish(self, recipe: str) -> None:
+    def publish(self, *names: str) -> None:
         """Lose the news."""
+
+
+class Kept(LocalWakeups):
+    """Keeps what is told, set by set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[str, ...]] = []
+
+    def publish(self, *names: str) -> None:
+        """Keep the news."""
+        self.told.append(names)
 
 
 @pytest.fixture
@@ -221,3 +236,23 @@ def test_an_ask_whose_job_was_cancelled_for_everybody_is_told(store: Store, coun
 
     with pytest.raises(JobCancelledError):
         engine.get(ask("numbers"), listen)
+
+
+def test_what_is_committed_or_ended_in_one_set_is_told_in_one(store: Store) -> None:
+    news, catalog, names = Kept(), store.catalog, "abc"
+    sets = Sets(replace(store, wakeups=news))
+    catalog.put_asset(rows.asset())
+    leases = [catalog.take_lease(rows.digest(name), "tester", 60.0) for name in names]
+    assert all(leases) and leases[1] is not None
+    leases[1] = replace(leases[1], fence=leases[1].fence - 1)
+    commits = [
+        Commit(lease, rows.feature(name), rows.key_of(name), 0, None)
+        for lease, name in zip(leases, names, strict=True)
+        if lease is not None
+    ]
+    assert [isinstance(one, Trace) for one in sets.commit(commits)] == [True, False, True]
+    assert news.told == [(rows.digest("a"), rows.digest("c"))], "what is refused is no news"
+    catalog.ask_jobs([rows.job(name) for name in names], "ann")
+    claimed = catalog.claim_jobs("tester", 60.0, most=3, closures=[rows.digest("closure")])
+    sets.finish([Finish(one, Ending("ready", rows.digest("a"), "[]")) for one in claimed])
+    assert [sorted(told) for told in news.told[1:]] == [sorted(rows.key_of(name) for name in names)]

@@ -2,14 +2,23 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from amber.store.postgres_connections import PostgresWire
 from amber.store.redis_link import RedisLink, RedisWire
-from amber.store.wakeups import CHANNEL, TOLD_SECONDS, UNTOLD_SECONDS, LocalWakeups, SharedWakeups, Wire
+from amber.store.wakeups import (
+    CHANNEL,
+    MOST_TOGETHER,
+    TOLD_SECONDS,
+    UNTOLD_SECONDS,
+    LocalWakeups,
+    SharedWakeups,
+    Wire,
+    messages,
+)
 from tests.faults.forking import forking
 from tests.servers import valkey as server
 from tests.servers.postgres import Postgres
@@ -84,6 +93,28 @@ def test_another_process_is_told(wakeups: SharedWakeups, kind: str, url: str) ->
         assert teller.exitcode == 0
 
 
+def test_news_of_many_is_told_in_one_set(wakeups: SharedWakeups, kind: str, url: str) -> None:
+    """So many that they are more than one message, each with something of its own."""
+    names = [f"{number:064x}" for number in range(3 * MOST_TOGETHER // 2)]
+    with ExitStack() as stack:
+        waiters = [stack.enter_context(wakeups.waiting(name)) for name in names]
+        other = stack.enter_context(wakeups.waiting(OTHER))
+        _is_told(wakeups)
+        for one in [*waiters, other]:
+            one.wait(0)
+        with closing(SharedWakeups(WIRES[kind](url))) as teller:
+            teller.publish(*names)
+        assert all(one.wait(PATIENCE_SECONDS) for one in waiters)
+        assert not other.wait(0)
+
+
+def test_a_message_is_no_longer_than_postgres_takes() -> None:
+    names = [f"{number:064x}" for number in range(3 * MOST_TOGETHER // 2)]
+    made = messages(names)
+    assert [name for message in made for name in message.split("\n")] == names
+    assert len(made) == 2 and max(map(len, made)) < 8_000
+
+
 def test_a_process_subscribes_once_to_redis(valkey: Valkey) -> None:
     wakeups = SharedWakeups(RedisWire(RedisLink(valkey.empty())))
     with valkey.client() as client:
@@ -125,7 +156,7 @@ def test_when_postgres_is_back_all_who_wait_are_told_and_it_listens_again(
         assert waiter.wait(PATIENCE_SECONDS), "something may have happened meanwhile"
         _is_told(wakeups)
         with closing(PostgresWire(database_url)) as other:
-            other.send(RECIPE)
+            other.send([RECIPE])
         assert waiter.wait(PATIENCE_SECONDS)
     wakeups.close()
 
