@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from amber.engine.executors.admission import Resources
-from amber.engine.executors.holders import RETRIES, Holders
+from amber.engine.executors.holders import RETRIES, Holders, machines
 from amber.engine.executors.node import Board, compute_all
 from amber.engine.executors.wire import Commission, Deployment, Report
 from amber.errors import ClusterUnavailableError, ConfigurationError, MachineLostError
@@ -103,13 +103,13 @@ class Cluster:
         """
         ray = self.ray
         try:
-            nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+            there = machines(ray)
         except Exception as error:
             raise self._lost(error) from error
         return Resources(
-            max((float(node.get("CPU", 0.0)) for node in nodes), default=0.0),
-            max((float(node.get("GPU", 0.0)) for node in nodes), default=0.0),
-            int(max((node.get("memory", 0.0) for node in nodes), default=0.0)),
+            max((one.cpus for one in there), default=0.0),
+            max((one.gpus for one in there), default=0.0),
+            max((one.memory_bytes for one in there), default=0),
         )
 
     def slots(self) -> int:
@@ -140,6 +140,8 @@ class Cluster:
     def told(self) -> dict[str, tuple[int, int, str]]:
         """How far steps are, as far as that was told since the last look; nothing where that cannot be known now."""
         try:
+            if "_holders" in self.__dict__:
+                self._holders.tidy()
             told: dict[str, tuple[int, int, str]] = self.ray.get(
                 self._board.read.remote(), timeout=ANSWER_SECONDS
             )

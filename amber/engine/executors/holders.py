@@ -11,12 +11,45 @@ from amber.engine.executors.node import compute_all
 from amber.engine.executors.wire import Commission, Deployment, Report
 from amber.errors import JobCancelledError
 
-#: Steps that one of them has at hand: while one is on the accelerator, the next is read and decoded.
-AT_HAND = 2
-#: One that has nothing to do gives its accelerator back after so many seconds.
-IDLE_SECONDS = 60.0
+#: Steps that one of them has at hand, at least and at most: while the model works for some, others are read and decoded.
+FEWEST_AT_HAND, MOST_AT_HAND = 2, 8
+#: The share of its machine that one takes at most, for that.
+SHARE = 0.5
+#: One that has nothing to do gives its accelerator back after so many seconds; sooner where no processor is free.
+IDLE_SECONDS, SOON_SECONDS = 60.0, 5.0
 #: How often Ray computes again what was on a process or machine that was lost.
 RETRIES = 5
+
+
+def machines(ray: Any) -> list[Resources]:
+    """What each machine of the cluster has in all."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [
+        Resources(float(has.get("CPU", 0.0)), float(has.get("GPU", 0.0)), int(has.get("memory", 0.0)))
+        for has in alive
+    ]
+
+
+def at_hand(wants: Resources, there: Sequence[Resources]) -> int:
+    """How many steps whoever holds an accelerator has at hand, of which each wants this.
+
+    As many as read for the model with half of the processors that the machine has for this accelerator, and one more,
+    whose pictures the model has; and no more than half of the memory holds. The machine is the one with the fewest.
+    """
+
+    def of(machine: Resources) -> float:
+        share = SHARE * wants.gpus / machine.gpus
+        reading = share * machine.cpus / wants.cpus if wants.cpus else MOST_AT_HAND
+        held = share * machine.memory_bytes / wants.memory_bytes if wants.memory_bytes else MOST_AT_HAND
+        return min(1 + reading, held)
+
+    found = min((of(one) for one in there if 0 < wants.gpus <= one.gpus), default=FEWEST_AT_HAND)
+    return max(FEWEST_AT_HAND, min(MOST_AT_HAND, int(found)))
+
+
+def _taken(wants: Resources, most: int) -> Resources:
+    """What a process takes that has so many steps at hand, one of which waits for the model."""
+    return Resources((most - 1) * wants.cpus, wants.gpus, most * wants.memory_bytes)
 
 
 @dataclass(eq=False)
@@ -26,6 +59,8 @@ class _Holder:
     #: Algorithm and version.
     name: tuple[str, str]
     wants: Resources
+    #: How many steps it has at hand at once.
+    most: int
     actor: Any
     at_hand: int = 0
     used_at: float = field(default_factory=time.monotonic)
@@ -55,12 +90,25 @@ class Holders:
         return holder.actor.compute.remote(self._deployment, list(sent), board), holder
 
     def done(self, holder: _Holder) -> None:
-        """Note that a step of one has ended, and let those go that have nothing to do."""
+        """Note that a step of one has ended."""
         with self._lock:
             holder.at_hand -= 1
             holder.used_at = time.monotonic()
-            for one in list(self._there):
-                if not one.at_hand and holder.used_at - one.used_at > IDLE_SECONDS:
+            if not holder.at_hand:
+                later = threading.Timer(IDLE_SECONDS + SOON_SECONDS, self.tidy)
+                later.daemon = True
+                later.start()
+
+    def tidy(self) -> None:
+        """Let those go that have nothing to do; while others may wait for the processors that they keep, soon."""
+        with self._lock:
+            now = time.monotonic()
+            idle = [one for one in self._there if not one.at_hand and now - one.used_at > SOON_SECONDS]
+            if not idle:
+                return
+            is_short = self._ray.available_resources().get("CPU", 0.0) < 1.0
+            for one in idle:
+                if now - one.used_at > IDLE_SECONDS or (is_short and one.wants.cpus):
                     self._end(one)
 
     def close(self) -> None:
@@ -73,29 +121,31 @@ class Holders:
         """The one with the least to do; a new one while all have enough and there is an accelerator for it."""
         own = [one for one in self._there if (one.name, one.wants) == (name, wants)]
         least = min(own, key=lambda one: one.at_hand, default=None)
-        if least is not None and (least.at_hand < AT_HAND or not self._has_room(wants)):
+        most = at_hand(wants, machines(self._ray)) if least is None else least.most
+        takes = _taken(wants, most)
+        if least is not None and (least.at_hand < least.most or not self._has_room(takes)):
             return least
-        if least is None and not self._has_room(wants):
+        if least is None and not self._has_room(takes):
             for one in sorted(self._there, key=lambda one: one.used_at):
                 if not one.at_hand:  # has the accelerator of which another algorithm has use now
                     self._end(one)
                     break
-        made = _Holder(name, wants, self._started(name, wants))
+        made = _Holder(name, wants, most, self._started(name, takes, most))
         self._there.append(made)
         return made
 
-    def _has_room(self, wants: Resources) -> bool:
+    def _has_room(self, takes: Resources) -> bool:
         free = self._ray.available_resources()
-        return bool(free.get("GPU", 0.0) >= wants.gpus and free.get("CPU", 0.0) >= wants.cpus)
+        return bool(free.get("GPU", 0.0) >= takes.gpus and free.get("CPU", 0.0) >= takes.cpus)
 
-    def _started(self, name: tuple[str, str], wants: Resources) -> Any:
+    def _started(self, name: tuple[str, str], takes: Resources, most: int) -> Any:
         options = {
-            "num_cpus": wants.cpus,
-            "num_gpus": wants.gpus,
-            "memory": AT_HAND * wants.memory_bytes or None,
+            "num_cpus": takes.cpus,
+            "num_gpus": takes.gpus,
+            "memory": takes.memory_bytes or None,
             "max_restarts": -1,
             "max_task_retries": RETRIES,
-            "max_concurrency": AT_HAND,
+            "max_concurrency": most,
         }
         return (
             self._ray.remote(Holder).options(**options).remote(f"amber {' '.join(name)}", self._is_cancelled)
