@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,7 @@ class Holders:
         self._deployment = deployment
         self._is_cancelled = is_cancelled
         self._there: list[_Holder] = []
+        self._later: threading.Timer | None = None
         self._lock = threading.Lock()
 
     def submit(self, sent: Sequence[Commission], wants: Resources, board: Any) -> tuple[Any, _Holder]:
@@ -94,10 +96,7 @@ class Holders:
         with self._lock:
             holder.at_hand -= 1
             holder.used_at = time.monotonic()
-            if not holder.at_hand:
-                later = threading.Timer(IDLE_SECONDS + SOON_SECONDS, self.tidy)
-                later.daemon = True
-                later.start()
+            self._tidy_later()
 
     def tidy(self) -> None:
         """Let those go that have nothing to do; while others may wait for the processors that they keep, soon."""
@@ -111,11 +110,27 @@ class Holders:
                 if now - one.used_at > IDLE_SECONDS or (is_short and one.wants.cpus):
                     self._end(one)
 
+    def _tidy_later(self) -> None:
+        """Look again, though nobody may come any more."""
+        if self._later is None and any(not one.at_hand for one in self._there):
+            self._later = threading.Timer(IDLE_SECONDS + SOON_SECONDS, self._is_later)
+            self._later.daemon = True
+            self._later.start()
+
+    def _is_later(self) -> None:
+        with suppress(Exception):  # the connection may be no more
+            self.tidy()
+        with self._lock:
+            self._later = None
+            self._tidy_later()
+
     def close(self) -> None:
         """End all of them."""
         with self._lock:
             for one in list(self._there):
                 self._end(one)
+            if self._later is not None:
+                self._later.cancel()
 
     def _chosen(self, name: tuple[str, str], wants: Resources) -> _Holder:
         """The one with the least to do; a new one while all have enough and there is an accelerator for it."""
