@@ -3,8 +3,7 @@
 Here they run on processors, with the same code and the same shapes.
 """
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +22,7 @@ from algorithms.shot_embeddings import Encoder
 from algorithms.transnet import TransNet, Windows
 from amber.weights import Weights, find_weights, open_weights
 from tests.algorithms.pictures import scene
+from tests.servers.processes import until
 
 PATIENCE_SECONDS = 60.0
 
@@ -33,27 +33,27 @@ def _films(*lengths: int) -> list[list[Any]]:
     return [list(random.integers(0, 256, (length, 224, 224, 3), dtype=np.uint8)) for length in lengths]
 
 
-def _at_once(model: Any, films: Sequence[Any], use: Callable[[Any], Any]) -> tuple[list[Any], list[int]]:
-    """What comes of some films that are handed in while the model is still at work on the first; and how large batches were."""
+def _at_once(
+    model: Any, films: Sequence[Any], use: Callable[[Any], Any], items: int
+) -> tuple[list[Any], list[int]]:
+    """What comes of films whose items, so many in all, are handed in while the model is at its first call; and its batches' sizes."""
     sizes: list[int] = []
-    call, handed = model.shared._call, threading.Semaphore(0)
+    shared = model.shared
+    call = shared._call
 
-    def counted(items: list[Any]) -> Any:
-        sizes.append(len(items))
+    def counted(batch: list[Any]) -> Any:
+        sizes.append(len(batch))
         torch.set_num_threads(1)  # in the thread of the model: more would wait for each other here
         if len(sizes) == 1:
-            for _ in films:
-                assert handed.acquire(timeout=PATIENCE_SECONDS)
-        return call(items)
+            until(lambda: len(batch) + len(shared._waiting) == items, "all are handed in")
+        return call(batch)
 
-    def told(film: Any) -> Iterator[Any]:
-        yield from film
-        handed.release()
-
-    model.shared._call = counted
+    shared._call = counted
     with ThreadPoolExecutor(len(films)) as pool:
-        asked = [pool.submit(use, told(film)) for film in films]
-        return [one.result(PATIENCE_SECONDS) for one in asked], sizes
+        asked = [pool.submit(use, film) for film in films]
+        found = [one.result(PATIENCE_SECONDS) for one in asked]
+    assert sum(sizes) == items
+    return found, sizes
 
 
 def test_the_encoder(tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_the_encoder(tmp_path: Path) -> None:
     alone = Encoder(EfficientNetLite0.open(path))
     network = EfficientNetLite0.sharing(Network(onnx_file(path, 8)), 8)
     films = _films(5, 1, 4)
-    found, sizes = _at_once(network, films, Encoder(network).encode)
-    assert sum(sizes) == 10 and max(sizes) >= 5, "the others' pictures stand in one batch"
+    found, sizes = _at_once(network, films, Encoder(network).encode, 10)
+    assert max(sizes) >= 5, "the others' pictures stand in one batch"
     for film, vectors in zip(films, found, strict=True):
         assert vectors == pytest.approx(alone.encode(film), abs=1e-5)
     again = Encoder(network).encode([films[1][0]])
@@ -85,8 +85,8 @@ def test_the_windows_of_the_network_of_transitions() -> None:
     ]
     alone = Shades((), *[cast("Any", None)] * 5)
     shared = alone.sharing()
-    found, sizes = _at_once(shared, films, shared.transitions)
-    assert sum(sizes) == 3 + 1 + 2 and max(sizes) > 3, "windows of several films stand in one batch"
+    found, sizes = _at_once(shared, films, shared.transitions, 3 + 1 + 2)
+    assert max(sizes) >= 3, "windows of several films stand in one batch"
     for film, transitions in zip(films, found, strict=True):
         assert np.array_equal(transitions.middle, alone.transitions(film).middle)
         assert (transitions.part * 255 * 2).round().astype(int).tolist() == [one[0, 0, 0] for one in film]
@@ -100,7 +100,7 @@ def test_the_network_of_transitions(tmp_path: Path) -> None:
         for seed in range(3)
     ]
     shared = network.sharing(2)
-    found, sizes = _at_once(shared, films, shared.transitions)
+    found, sizes = _at_once(shared, films, shared.transitions, 3)
     assert sorted(sizes) == [1, 2], "windows of two films stand in one batch"
     for film, transitions in zip(films, found, strict=True):
         alone = network.transitions(film)
@@ -130,8 +130,8 @@ def test_flow_of_films_of_several_sizes() -> None:
 
     films = [film(1, 3, 128, 136), film(2, 5, 70, 90), film(3, 3, 128, 136), film(4, 2, 70, 90)]
     shared = Raft(Brighter()).sharing()
-    found, sizes = _at_once(shared, films, lambda pairs: list(shared.flows(pairs)))
-    assert sum(sizes) == 13 and max(sizes) > 3
+    found, sizes = _at_once(shared, films, lambda pairs: list(shared.flows(pairs)), 13)
+    assert max(sizes) > 3
     for number, flows in enumerate(found, start=1):
         assert [flow.shape for flow in flows] == [(*pair[0].shape[:2], 2) for pair in films[number - 1]]
         for step, flow in enumerate(flows):
