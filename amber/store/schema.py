@@ -214,7 +214,8 @@ trace_input = Table(
     sqlite_with_rowid=False,
 )
 _no_longer = trace_input.c.sha256.is_not(None)
-Index(None, trace_input.c.sha256, sqlite_where=_no_longer, postgresql_where=_no_longer)
+# PostgreSQL's has the same condition, from its revision; said here, it would load that dialect wherever there is SQLite.
+Index(None, trace_input.c.sha256, sqlite_where=_no_longer)
 
 trace_file = Table(
     "trace_file",

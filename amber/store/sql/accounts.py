@@ -5,13 +5,12 @@ from dataclasses import asdict
 from functools import cache
 
 from sqlalchemy import Connection, Executable, and_, case, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from amber.store.accounts import COUNTED_SECONDS, Account
 from amber.store.schema import account as older
 from amber.store.schema import duty as duties
 from amber.store.schema import spending
-from amber.store.sql.session import Session, clock, upsert
+from amber.store.sql.session import Session, clock, inserting, upsert
 
 _COUNTED = "counted "
 
@@ -56,9 +55,7 @@ def add_account(connection: Connection, account: Account) -> None:
 
 @cache
 def _adding(dialect_name: str) -> Executable:
-    statement = (
-        sqlite.insert(spending) if dialect_name == "sqlite" else postgresql.insert(spending)
-    ).inline()
+    statement = inserting(dialect_name, spending)
     new, old = statement.excluded, spending.c
     sums = ("computed", "seconds", "cpu_seconds", "bytes_read", "hits", "saved_seconds", "saved_bytes")
     changed = {name: old[name] + new[name] for name in sums}
