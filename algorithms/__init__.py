@@ -1,5 +1,6 @@
 """The algorithms that come with Amber; a deployment names what it loads (`AMBER_ALGORITHMS`)."""
 
+from algorithms.black_runs import black_runs
 from algorithms.clip_embeddings import clip_embeddings
 from algorithms.duplicate_groups import duplicate_groups
 from algorithms.match_pairs import match_pairs
@@ -25,6 +26,7 @@ ALGORITHMS = (
     duplicate_groups,
     match_pairs,
     shots_transnet,
+    black_runs,
     motion,
     people,
     people_groups,

@@ -28,7 +28,7 @@ class Side:
     #: The whole shot: frame indices, half-open.
     start: int
     end: int
-    #: What of it is shown at the cut: its last frames before a cut, its first ones after it.
+    #: What of it is shown at the cut: its last frames before a cut, its first ones after it; no black at its ends.
     cut_start: int
     cut_end: int
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from amber.editing.cuts import SIDE_SECONDS, Cut, Side, first_frames, last_frames, verdict_on
 from amber.editing.flavours import DEFAULT, algorithm_of, depth_of, with_filters
+from amber.editing.lit import BLACK_RUNS, Run, lit, runs_of
 from amber.engine.ask import Ask, Feature
 from amber.engine.engine import Engine
 from amber.engine.events import Listener, silent
@@ -50,6 +51,8 @@ class Title:
     record: AssetRecord
     #: The value of `standard`: opens the encode, and knows the time of every frame.
     standard: Any
+    #: Where it is black, as far as that is known: black at the ends of shots is not shown.
+    black: tuple[Run, ...] = ()
 
     @cached_property
     def times(self) -> Any:
@@ -198,8 +201,20 @@ def _titles(engine: Engine, assets: Sequence[str], listener: Listener) -> dict[s
     for asset in dict.fromkeys(assets):
         record = engine.store.catalog.asset(asset)
         assert record is not None, "pairs were computed of assets that are recorded"
-        titles[asset] = Title(record, engine.get(Ask("standard", (asset,)), listener).value)
+        titles[asset] = title_of(engine, record, listener)
     return titles
+
+
+def title_of(engine: Engine, record: AssetRecord, listener: Listener = silent) -> Title:
+    """A title with its standard form, and where it is black, if an algorithm is loaded that says so.
+
+    Raises:
+        ComputeError: One of them cannot be computed.
+    """
+    standard = engine.get(Ask("standard", (record.asset,)), listener).value
+    if BLACK_RUNS not in engine.registry.names():
+        return Title(record, standard)
+    return Title(record, standard, runs_of(engine.get(Ask(BLACK_RUNS, (record.asset,)), listener).value))
 
 
 def _parts(titles: Mapping[str, Title], seconds: float) -> _Part:
@@ -208,7 +223,8 @@ def _parts(titles: Mapping[str, Title], seconds: float) -> _Part:
     @cache
     def part(side: str, shot: FrameRange) -> tuple[int, int]:
         chosen = last_frames if side == "a" else first_frames
-        return chosen(titles[shot.asset].times, shot, seconds)
+        title = titles[shot.asset]
+        return chosen(title.times, lit(shot, title.black), seconds)
 
     return part
 

@@ -7,6 +7,7 @@ import numpy as np
 from amber.editing import contact_sheet
 from amber.editing.apart import Apart
 from amber.editing.cuts import Side
+from amber.editing.lit import standing_for
 from amber.editing.matching import MatchCuts, Told
 from amber.editing.originals import clock
 
@@ -43,10 +44,10 @@ def write_sheet(matches: MatchCuts, path: Path, told: Told | None = None) -> Pat
 
 def _picture(matches: MatchCuts, side: Side) -> contact_sheet.Side:
     title = matches.titles[side.asset]
-    middle = (side.start + side.end) // 2
+    shown = standing_for(side.frames, title.black)
     with title.standard.video() as video:
-        frame = video.frames_at(np.array([middle])).data[0]
+        frame = video.frames_at(np.array([shown])).data[0]
     rows, columns = title.standard.picture(frame.shape[1], frame.shape[0])
     picture = np.ascontiguousarray(frame[rows, columns])
     several = title.record.title if len(matches.titles) > 1 else ""
-    return contact_sheet.Side(picture, side.shot, clock(title.times, title.record.rate, middle), several)
+    return contact_sheet.Side(picture, side.shot, clock(title.times, title.record.rate, shown), several)

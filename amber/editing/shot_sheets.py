@@ -6,11 +6,12 @@ import numpy as np
 
 from amber.editing import contact_sheet
 from amber.editing.apart import Apart
-from amber.editing.matching import Title, Told
+from amber.editing.lit import standing_for
+from amber.editing.matching import Title, Told, title_of
 from amber.editing.originals import clock
 from amber.editing.searching import Found, FoundShot
-from amber.engine.ask import Ask
 from amber.engine.engine import Engine
+from amber.store.verdicts import FrameRange
 
 
 def write_shot_sheet(engine: Engine, found: Found, path: Path, told: Told | None = None) -> Path:
@@ -63,16 +64,15 @@ def write_clips(engine: Engine, found: Found, folder: Path, told: Told | None = 
 
 def _titles(engine: Engine, found: Found) -> dict[str, Title]:
     return {
-        asset: Title(found.titles[asset], engine.get(Ask("standard", (asset,))).value)
-        for asset in {shot.asset: None for shot in found.shots}
+        asset: title_of(engine, found.titles[asset]) for asset in {shot.asset: None for shot in found.shots}
     }
 
 
 def _picture(title: Title, shot: FoundShot, several: bool) -> contact_sheet.Side:
-    middle = (shot.start + shot.end) // 2
+    shown = standing_for(FrameRange(shot.asset, shot.start, shot.end), title.black)
     with title.standard.video() as video:
-        frame = video.frames_at(np.array([middle])).data[0]
+        frame = video.frames_at(np.array([shown])).data[0]
     rows, columns = title.standard.picture(frame.shape[1], frame.shape[0])
     picture = np.ascontiguousarray(frame[rows, columns])
-    code = clock(title.times, title.record.rate, middle)
+    code = clock(title.times, title.record.rate, shown)
     return contact_sheet.Side(picture, shot.shot, code, title.record.title if several else "")

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from amber.editing.cuts import Cut, Side
 from amber.editing.exports import WRITERS
 from amber.editing.flavours import DEFAULT, FLAVOURS
+from amber.editing.lit import BLACK_RUNS, Run, runs_of
 from amber.editing.matching import MatchAsk, MatchCuts, Shown, Title, cuts_in, pairs_ask
 from amber.engine.ask import Ask, Feature
 from amber.engine.overview import overview
@@ -93,7 +94,11 @@ async def post_ask(request: Request, service: TheService, caller: Editor, form: 
 
     def ask() -> Wanted:
         found = replace(wanted, films=_hashes(service, wanted))
-        desk.ask(pairs_ask(service.amber.engine, found.ask())[0], asker_of(request, caller))
+        asker = asker_of(request, caller)
+        desk.ask(pairs_ask(service.amber.engine, found.ask())[0], asker)
+        for film in found.films if loaded(service, BLACK_RUNS) else ():
+            if desk.find(Ask(BLACK_RUNS, (film,))) is None:
+                desk.ask(Ask(BLACK_RUNS, (film,)), asker)
         return found
 
     return seen_other(f"/cuts?{(await service.run(ask)).query()}")
@@ -253,9 +258,17 @@ def _matches(service: Service, desk: Desk, ask: MatchAsk, feature: Feature, *, a
         wanted = Ask("standard", (asset,))
         ready = desk.find(wanted)
         assert ready is not None, "it was there a moment ago"
-        titles[asset] = Title(named_asset(service, asset), engine.stored_feature(wanted, ready.trace).value)
+        standard = engine.stored_feature(wanted, ready.trace).value
+        titles[asset] = Title(named_asset(service, asset), standard, _black(service, desk, asset))
     said = engine.store.catalog.verdicts(ask.assets)
     return MatchCuts(ask, feature, titles, cuts_in(feature, ask, said, titles, after=after))
+
+
+def _black(service: Service, desk: Desk, asset: str) -> tuple[Run, ...]:
+    """Where a film is black, if that is stored."""
+    wanted = Ask(BLACK_RUNS, (asset,))
+    ready = desk.find(wanted) if loaded(service, BLACK_RUNS) else None
+    return () if ready is None else runs_of(service.amber.engine.stored_feature(wanted, ready.trace).value)
 
 
 def _masked(service: Service, ask: MatchAsk) -> set[str]:
