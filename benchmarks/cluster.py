@@ -25,10 +25,13 @@ from benchmarks.subject import progress
 from tests.servers.ray import RayCluster, head
 
 COUNT = 1_000
+#: Assets at once where a backfill is held back, as on a cluster that others use too.
+FEW = 32
 #: Rows of a value of eight bytes each, where memory is looked at.
 LARGE = 25_000
 _BARE = "1,000 bare tasks"
 _FEATURES = "1,000 features, backfilled"
+_FEW = "1,000 features, backfilled 32 at a time"
 _GROWTH = "growth of whoever asks, by 1,000 values of 200 kB"
 #: A file system in memory, where there is one: bare tasks wait for no disk either.
 _FAST = Path("/dev/shm")
@@ -63,20 +66,23 @@ def _drive(address: str, home: Path, rounds: int) -> dict[str, list[float]]:
     settings = Settings(
         home, algorithms=("benchmarks.cluster:ALGORITHMS",), executor="ray", ray_address=address
     )
-    taken: dict[str, list[float]] = {_BARE: [], _FEATURES: [], _GROWTH: []}
+    taken: dict[str, list[float]] = {_BARE: [], _FEATURES: [], _FEW: [], _GROWTH: []}
     with Amber.open(settings=settings) as amber:
-        names = _assets(amber, (rounds + 2) * COUNT)
+        names = _assets(amber, (2 * rounds + 2) * COUNT)
         _backfill(amber, names[:100], 4)  # wakes everybody up
         bare = ray.remote(numbers)
         ray.get([bare.remote(name, 4) for name in names[:100]])
         for turn in range(rounds):
-            part = names[(turn + 1) * COUNT : (turn + 2) * COUNT]
+            part, other = (names[at * COUNT : (at + 1) * COUNT] for at in (2 * turn + 1, 2 * turn + 2))
             began = time.perf_counter()
             ray.get([bare.remote(name, 4) for name in part])
             taken[_BARE].append(time.perf_counter() - began)
             began = time.perf_counter()
             _backfill(amber, part, 4)
             taken[_FEATURES].append(time.perf_counter() - began)
+            began = time.perf_counter()
+            _backfill(amber, other, 4, FEW)
+            taken[_FEW].append(time.perf_counter() - began)
         before = _memory()
         _backfill(amber, names[-COUNT:], LARGE)
         taken[_GROWTH].append(_memory() - before)
@@ -91,8 +97,8 @@ def _assets(amber: Amber, count: int) -> list[str]:
     return names
 
 
-def _backfill(amber: Amber, assets: list[str], rows: int) -> None:
-    begun = amber.backfills.start(Wish("cheap", settings={"rows": str(rows)}), assets, concurrency=COUNT)
+def _backfill(amber: Amber, assets: list[str], rows: int, at_once: int = COUNT) -> None:
+    begun = amber.backfills.start(Wish("cheap", settings={"rows": str(rows)}), assets, concurrency=at_once)
     ended = amber.backfills.finish(begun.id)
     assert ended.counts == {"ready": len(assets)}, ended
 

@@ -1,5 +1,6 @@
 """Films that are computed at once stand in the calls of a model together, and each gets what it gets alone."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from amber.client import Amber
 from amber.engine.ask import Ask
+from amber.engine.executors.node import TELL_SECONDS
 from amber.engine.orders import job_of
 from amber.errors import AlgorithmFailedError
 from amber.settings import Settings
@@ -21,7 +23,7 @@ from tests.service.serving import working
 GATHERING = Path(__file__).with_name("gathering.py")
 #: Frames of a film: more than a step hands in before it waits.
 FRAMES = 4 * SIZE
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -111,6 +113,8 @@ def test_films_on_a_cluster_share_the_calls_of_whoever_has_the_accelerator(
             until(lambda: all(_read(folder, one) == most for one in alone), "all wait for the model")
             amber.store.catalog.withdraw_job(key, "ann")
             until(lambda: hears.ended == ["given up"], "the worker has given it up", patience=30)
+            soon = time.monotonic() + 3 * TELL_SECONDS
+            until(lambda: time.monotonic() > soon, "it was told there, and may tell how far it is again")
             (folder / "go").touch()
             _assert_ended(asked, alone)
         until(lambda: "dark" in str(asked[-1].exception()), "the model refused the dark one")

@@ -227,7 +227,7 @@ class Running:
     def cancel(self, *, force: bool = False) -> None:
         """End them: by an interruption, or with the process that computes them."""
         with suppress(Exception):  # what cannot be reached need not be ended
-            self._ray.cancel(self._reference, force=force)
+            self._ray.cancel(self._reference, force=force, recursive=False)  # what it told may arrive
 
 
 def _compute_in_process(deployment: Deployment, sent: Sequence[Commission], board: Any) -> list[Report]:
