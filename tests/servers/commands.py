@@ -12,7 +12,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -75,10 +75,12 @@ def _serving(address: Path) -> Iterator[None]:
 
 def serve(listener: socket.socket) -> None:
     """Take commands until this process is ended; returns in the process of each command, when that has ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         asked, _ = listener.accept()
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if os.fork() == 0:
             listener.close()
             return _attend(asked)
@@ -87,7 +89,6 @@ def serve(listener: socket.socket) -> None:
 
 def _attend(asked: socket.socket) -> None:
     """Start a command, and stay with it until it has ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     order, streams, *_ = socket.recv_fds(asked, ORDER_BYTES, 3)
     child = os.fork()
     if child == 0:
