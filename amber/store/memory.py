@@ -323,10 +323,11 @@ class MemoryCatalog(
     def renew_leases(self, leases: Sequence[Lease], seconds: float) -> set[str]:
         """See the protocol."""
         with self._lock:
-            held = [lease for lease in leases if self._is_held(lease)]
-            for lease in held:
-                self._rows.leases[lease.recipe] = replace(lease, expires_at=time.time() + seconds)
-            return {lease.recipe for lease in held}
+            renewed = {lease.recipe for lease in leases if self._is_held(lease)}
+            for recipe in renewed:
+                held = self._rows.leases[recipe]
+                self._rows.leases[recipe] = replace(held, expires_at=time.time() + seconds)
+            return renewed
 
     def release_lease(self, lease: Lease) -> None:
         """See the protocol."""

@@ -55,6 +55,14 @@ class LeaseTests(CatalogTests):
         held = catalog.holder(digest("a"))
         assert held is not None and held.fence == lease.fence and held.expires_at > lease.expires_at + 500
 
+    def test_only_who_takes_a_lease_over_is_told_so(self, catalog: Catalog) -> None:
+        catalog.take_lease(digest("a"), "one", 0.0)
+        taken = catalog.take_lease(digest("a"), "two", 60.0)
+        assert taken is not None and taken.taken_over
+        assert catalog.renew_leases([taken], 600.0) == {digest("a")}
+        held = catalog.holder(digest("a"))
+        assert held is not None and not held.taken_over
+
     def test_an_expired_lease_that_nobody_took_is_prolonged(self, catalog: Catalog) -> None:
         lease = catalog.take_lease(digest("a"), "one", 0.0)
         assert lease is not None
