@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import parent_process
 from pathlib import Path
 
 import pytest
@@ -74,16 +75,19 @@ def _serving(address: Path) -> Iterator[None]:
 
 
 def serve(listener: socket.socket) -> None:
-    """Take commands until this process is ended; returns in the process of each command, when that has ended."""
+    """Take commands until this process or the tests' is ended; returns in the process of each command, when that has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True:
+    tests = parent_process()
+    assert tests is not None, "this is a process of the tests"
+    while tests.sentinel not in select.select([listener, tests.sentinel], [], [])[0]:
         asked, _ = listener.accept()
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         if os.fork() == 0:
             listener.close()
-            return _attend(asked)
+            _attend(asked)
+            return
         asked.close()
 
 
@@ -93,7 +97,8 @@ def _attend(asked: socket.socket) -> None:
     child = os.fork()
     if child == 0:
         asked.close()
-        return _be(*ast.literal_eval(order.decode("utf-8", "surrogateescape")), streams)
+        _be(*ast.literal_eval(order.decode("utf-8", "surrogateescape")), streams)
+        return
     for stream in streams:
         os.close(stream)
     ended = os.pidfd_open(child)
