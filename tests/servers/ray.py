@@ -27,6 +27,8 @@ VARIABLES = {
     "RAY_health_check_period_ms": "500",
     "RAY_health_check_timeout_ms": "3000",
     "RAY_health_check_failure_threshold": "4",
+    # On a busy machine the process that serves a client from outside takes longer to start than half a minute.
+    "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "120",
 }
 
 
