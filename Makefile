@@ -5,7 +5,7 @@ VENV := .venv/bin
 # pytest keeps what it compiles of the tests, also where other processes may not.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest
 #: Test processes; three of them suit two cores, since each waits for a third of its time for servers and other processes.
-JOBS ?= 3
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak fuzz check lint format bench docs screenshots build clean

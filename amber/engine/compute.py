@@ -104,7 +104,13 @@ def _call(task: Task, arguments: Mapping[str, Any]) -> Any:
         return merge(
             arguments[BLOCKS], **{name: node.settings[name] for name in node.algorithm.merge_settings}
         )
-    return node.algorithm.function(**arguments, **node.settings)
+    try:
+        return node.algorithm.function(**arguments, **node.settings)
+    except IndexError as error:
+        for source in arguments.values():
+            if isinstance(source, Source) and not source.paths:  # the first of none was asked for
+                raise source.lost({}) from error
+        raise
 
 
 def _load(task: Task, store: Store, values: Values) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Films that are computed at once stand in the calls of a model together, and each gets what it gets alone."""
 
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -88,6 +89,9 @@ def with_accelerator(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.soak
+@pytest.mark.skipif(
+    "AMBER_SOAK" not in os.environ, reason="in soak only; without a cluster it is tried next door"
+)
 def test_films_on_a_cluster_share_the_calls_of_whoever_has_the_accelerator(
     with_accelerator: RayCluster, folder: Path, tmp_path: Path
 ) -> None:

@@ -457,6 +457,11 @@ def test_a_source_without_locations_says_what_can_still_be_served(store: Store, 
     def reading(source: Source) -> Numbers:
         raise source.lost(dict.fromkeys(source.paths, "gone"))
 
-    engine = Engine(store, Registry([reading]))
-    with pytest.raises(SourceLostError, match=r"no location is recorded.*stored are still served"):
-        engine.get(ask("reading"))
+    @algorithm(version="1")
+    def trusting(source: Source) -> Numbers:
+        return Numbers(number=np.array([source.paths[0].stat().st_size]))
+
+    for one in (reading, trusting):
+        engine = Engine(store, Registry([one]))
+        with pytest.raises(SourceLostError, match=r"no location is recorded.*stored are still served"):
+            engine.get(ask(one.name))
