@@ -89,6 +89,7 @@ def arrived(engine: "Engine", asset: str) -> int:
     """Ask for what standing orders want of an asset that came, or whose labels changed; how many orders fit it.
 
     It is a short cut: what it misses, because the process or the store dies on the way, `reconcile` finds.
+    What failed gets another attempt if the asset lies elsewhere now; else it is answered from memory.
     """
     with suppress(StoreError):
         record = engine.store.catalog.asset(asset)
@@ -97,7 +98,7 @@ def arrived(engine: "Engine", asset: str) -> int:
         orders = [one for one in engine.store.catalog.subscriptions() if _fits(one.wish, record)]
         for order in orders:
             with suppress(NotFoundError, UsageError):  # not loaded here: it is left to who has
-                _fire(engine, order, {asset: record.added_at.timestamp()})
+                _fire(engine, order, {asset: record.added_at.timestamp()}, has_come=True)
         return len(orders)
     return 0
 
@@ -125,13 +126,19 @@ def check(engine: "Engine", order: Subscription) -> Standing:
     return standing
 
 
-def _fire(engine: "Engine", order: Subscription, added: Mapping[str, float]) -> Standing:
-    """Ask for what an order wants of these assets and what is not there; how it stands to them."""
+def _fire(
+    engine: "Engine", order: Subscription, added: Mapping[str, float], *, has_come: bool = False
+) -> Standing:
+    """Ask for what an order wants of these assets (which have just come) and what is not there; how it stands to them."""
     seen = look(engine, order.wish, added)
     now = time.time()
     missing = [asset for asset, key in seen.keys.items() if key not in seen.ready]
     states = {asset: seen.jobs.get(seen.keys[asset]) for asset in missing}
-    asked = [asset for asset, job in states.items() if is_to_ask(job, now)]
+    asked = [
+        asset
+        for asset, job in states.items()
+        if is_to_ask(job, now) or (has_come and job is not None and job.state == "failed")
+    ]
     ask_for(engine, seen, asked, f"subscription|{order.id}", order.who)
     if order.webhook:
         _note_deliveries(engine, order, seen)

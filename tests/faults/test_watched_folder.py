@@ -25,6 +25,7 @@ from jasper.sandbox import identify
 from tests.cli.clips import write_clip
 from tests.faults.standing import CHEAP, worker
 from tests.servers.processes import until
+from tests.service.serving import working
 
 IS_SOAK = "AMBER_SOAK" in os.environ
 SEED = int(os.environ.get("AMBER_SOAK_SEED", "7"))
@@ -193,6 +194,20 @@ def test_what_is_the_same_content_asks_for_nothing(
     assert look() == 2
     amber.label("a", {"mood": "dark"}, title="another")
     assert len(amber.assets()) == 1 and amber.jobs() == []
+
+
+def test_what_could_not_be_read_is_asked_for_again_where_it_lies_now(
+    watched: tuple[Amber, Path, Callable[[], int]],
+) -> None:
+    amber, folder, look = watched
+    clip = write_clip(folder / "a.mp4", shade=99, frames=4)
+    assert look() == 1
+    moved = clip.rename(folder.parent / "elsewhere.mp4")
+    with working(amber):
+        until(lambda: [job.state for job in amber.jobs(ended=True)] == ["failed"], "it has failed")
+        moved.rename(folder / "b.mp4")
+        assert look() == 1
+        until(lambda: [job.state for job in amber.jobs(ended=True)] == ["ready"], "it is there")
 
 
 def test_what_is_cut_off_is_not_taken_until_it_is_whole(
