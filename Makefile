@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 # pytest keeps what it compiles of the tests, also where other processes may not.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest
-#: Test processes; three of them suit two cores, since each waits for a third of its time for servers and other processes.
+#: Test processes; two of them suit two cores. A third one fills the time that they wait, but then tests of faults run out of theirs.
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
